@@ -1,0 +1,281 @@
+"""The builder every dataset folder subclasses: raw files → records → a view, with an account of every row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets.builder import Key
+from datasets.exceptions import DatasetGenerationError
+
+from hf_builders import schema
+from hf_builders.errors import HfBuildersError, OptionError, did_you_mean
+from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE, DataFiles, Download, OfficialFile, fetch, locate
+from hf_builders.quarantine import Account, BadRow, OnBadRow, Quarantine, account_path, quarantine_path
+from hf_builders.sources import Rows, SourceFile, number
+from hf_builders.splits import assign_splits, check_fractions
+
+logger = datasets.utils.logging.get_logger(__name__)
+
+# What `_generate_tables` runs: a cached table made by other code than this is not used.
+_SHARED_MODULES = (
+    "builder",
+    "csv_reader",
+    "encodings",
+    "errors",
+    "json_reader",
+    "locations",
+    "quarantine",
+    "schema",
+    "sources",
+    "splits",
+)
+
+
+@dataclass
+class ViewConfig(datasets.BuilderConfig):  # type: ignore[misc]
+    """Options every dataset takes, as keyword arguments of `load_dataset`. The config's name is the view."""
+
+    on_bad_row: OnBadRow = "raise"
+    """A row that cannot be read or breaks the schema stops the load, or is set aside with its reason."""
+    download: bool | str = False
+    """Get the official files; an address instead of True is a mirror with the same layout."""
+    sample: bool = False
+    """Use the bundled invented rows, on purpose and so without a warning."""
+
+
+class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
+    """A dataset as Arrow tables of records.
+
+    A dataset states the class attributes and writes `read` and `dialogue`; the hooks below are for its own options.
+    """
+
+    BUILDER_CONFIG_CLASS = ViewConfig
+    BUILDER_CONFIGS: ClassVar[list[ViewConfig]] = [ViewConfig(name=view) for view in schema.DIALOGUE_VIEWS]
+    DEFAULT_CONFIG_NAME = "source"
+
+    source_features: ClassVar[datasets.Features]
+    """Of the view `source`."""
+    official_files: ClassVar[Sequence[OfficialFile]]
+    official_download: ClassVar[Download]
+    num_official_rows: ClassVar[int]
+    num_sample_rows: ClassVar[int]
+
+    def read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
+        """The records of one raw file, with the columns of `source_features`."""
+        raise NotImplementedError
+
+    def dialogue(self, records: pa.Table) -> schema.Dialogue:
+        """Question and answer of each record: what every view but `source` is made of."""
+        raise NotImplementedError
+
+    def selects(self, source: SourceFile, config: ViewConfig) -> bool:
+        """Whether the caller's options want this raw file."""
+        return True
+
+    def left_out(self, records: pa.Table) -> dict[str, pa.Array]:
+        """Which records the caller's options leave out: n booleans for each reason."""
+        return {}
+
+    def fractions(self, config: ViewConfig) -> dict[str, float]:
+        """The splits to be cut off by hash of the question, where the source has none of its own."""
+        return {}
+
+    def __init__(
+        self,
+        cache_dir: str | None = None,
+        dataset_name: str | None = None,
+        config_name: str | None = None,
+        hash: str | None = None,
+        data_files: DataFiles | None = None,
+        data_dir: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> None:
+        self._folder = Path(str(sys.modules[type(self).__module__].__file__)).parent
+        self._data_files = data_files
+        self._accounts_folder: Path | None = None
+        # Not passed on: `dataset_name`, which the library would take from the module (`builder`), `hash`, which
+        # `_create_builder_config` makes from what is read, and `data_files`, which it would resolve its own way.
+        super().__init__(
+            cache_dir=cache_dir,
+            dataset_name=self._folder.name,
+            config_name=config_name,
+            data_dir=None if data_dir is None else os.fspath(data_dir),
+            **options,
+        )
+
+    def _create_builder_config(self, config_name: str | None = None, **options: Any) -> tuple[ViewConfig, str]:
+        """The library's hook between options and cache folder: check the first, find what names the second."""
+        self._check_names(config_name, options)
+        config, config_id = super()._create_builder_config(config_name=config_name, **options)
+        check_fractions(self.fractions(config))
+        located = locate(
+            self._folder,
+            self.official_files,
+            data_files=self._data_files,
+            data_dir=config.data_dir,
+            download=config.download,
+            sample=config.sample,
+        )
+        self.sources = None if located is None else number(file for file in located if self.selects(file, config))
+        if self.sources == []:
+            raise OptionError(
+                f"{self._folder.name}: no file is left; there are {', '.join(file.name for file in located or [])}"
+            )
+        if not config.sample and self.sources and self._folder in Path(self.sources[0].path).parents:
+            self._warn_of_sample()
+        self.hash = self._content_hash()
+        return config, config_id
+
+    def _check_names(self, view: str | None, options: dict[str, Any]) -> None:
+        name, views = self._folder.name, list(self.builder_configs)
+        if view is not None and view not in views:
+            raise OptionError(
+                f"{name} has no view {view!r}{did_you_mean(view, views)}; its views are {', '.join(views)}"
+            )
+        known = [field.name for field in fields(self.BUILDER_CONFIG_CLASS)]
+        for option in options:
+            if option not in [*known, "custom_features", "config_id"]:
+                raise OptionError(f"{name} has no option {option!r}{did_you_mean(option, known)}")
+        if (policy := options.get("on_bad_row", "raise")) not in ("raise", "quarantine"):
+            raise OptionError(f"on_bad_row={policy!r}: takes 'raise' or 'quarantine'")
+
+    def _content_hash(self) -> str:
+        """Names the cache folder: other bytes or other code, another folder. Options are in the config id beside it."""
+        digest = hashlib.sha256()
+        shared = [Path(__file__).with_name(f"{module}.py") for module in _SHARED_MODULES]
+        for path in [*shared, *sorted(self._folder.glob("*.py"))]:
+            digest.update(path.read_bytes())
+        if self.sources is None:
+            digest.update(repr(self.official_download).encode())
+        for source in self.sources or []:
+            digest.update(f"{source.name}|{source.split}|{source.part}|{source.member}|{source.sha256()}|".encode())
+        return digest.hexdigest()[:32]
+
+    def _info(self) -> datasets.DatasetInfo:
+        view = self.config.name
+        return datasets.DatasetInfo(features=self.source_features if view == "source" else schema.FEATURES[view])
+
+    def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
+        sources = self.sources
+        if sources is None:
+            sources = self._fetch(dl_manager)
+        by_split: dict[str, list[SourceFile]] = {}
+        for source in sources:
+            by_split.setdefault(source.split, []).append(source)
+        if fractions := self.fractions(self.config):
+            if list(by_split) != ["train"]:
+                raise OptionError(
+                    f"{', '.join(fractions)}: the files already have splits of their own ({', '.join(by_split)})"
+                )
+            by_split = dict.fromkeys(("train", *fractions), sources)
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"sources": files, "split": split})
+            for split, files in by_split.items()
+        ]
+
+    def _fetch(self, dl_manager: datasets.DownloadManager) -> list[SourceFile]:
+        if dl_manager.is_streaming:  # its manager hands out addresses; a file has to be here to be checked
+            dl_manager = datasets.DownloadManager(self.dataset_name, download_config=dl_manager.download_config)
+        mirror = self.config.download if isinstance(self.config.download, str) else None
+        wanted = [
+            file
+            for file in self.official_files
+            if self.selects(SourceFile("", file.name, file.split, file.part), self.config)
+        ]
+        return number(fetch(self.official_download, wanted, mirror, dl_manager))
+
+    def _warn_of_sample(self) -> None:
+        name = self._folder.name
+        warnings.warn(
+            f"{name}: no data was named, so these are {self.num_sample_rows:,} invented rows bundled as a sample; "
+            f"the real set has {self.num_official_rows:,}. Get it with download=True, name its folder with data_dir= or "
+            f"{DATA_ENVIRONMENT_VARIABLE} (a folder that holds {name}/), or keep the sample with sample=True",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    def _prepare_split(self, split_generator: datasets.SplitGenerator, **options: Any) -> None:
+        # Still a temporary folder here: accounts and quarantine are renamed into the cache with the Arrow files.
+        self._accounts_folder = Path(self._output_dir)
+        super()._prepare_split(split_generator, **options)
+
+    def _prepare_split_single(self, *args: Any, **options: Any) -> Iterator[Any]:
+        try:
+            yield from super()._prepare_split_single(*args, **options)
+        except DatasetGenerationError as error:
+            # "An error occurred while generating the dataset" would hide what is wrong, and a worker process lose it.
+            if isinstance(error.__cause__, HfBuildersError):
+                raise error.__cause__ from None
+            raise
+
+    def _generate_tables(self, sources: Sequence[SourceFile], split: str) -> Iterator[tuple[Key, pa.Table]]:
+        for shard, source in enumerate(sources):
+            for batch, table in enumerate(self._tables_of(source, split)):
+                yield Key(shard, batch), table
+
+    def _tables_of(self, source: SourceFile, split: str) -> Iterator[pa.Table]:
+        """The tables of one source, and at their end its account."""
+        folder, account, num_refused = self._accounts_folder, Account(), 0
+        with Quarantine(self.config.on_bad_row, folder and quarantine_path(folder, split, source.index)) as bad_rows:
+            # A row that cannot be read has no question to hash: it belongs to the split of its file.
+            unread = bad_rows if split == source.split else Quarantine("quarantine", None)
+            for rows in self.read(source, unread):
+                rows = self._of_split(rows, split)
+                account.read += len(rows.table)
+                num_bad = bad_rows.counts.total()
+                table = self._show(rows, bad_rows, account)
+                num_refused += bad_rows.counts.total() - num_bad
+                account.kept += len(table)
+                yield table
+        account.quarantined = bad_rows.counts
+        account.read += bad_rows.counts.total() - num_refused
+        if folder is not None:
+            account.save(account_path(folder, split, source.index))
+        elif bad_rows.counts:
+            logger.warning(
+                f"{source.name}: passed over bad rows {dict(bad_rows.counts)}; streaming writes no quarantine"
+            )
+
+    def _of_split(self, rows: Rows, split: str) -> Rows:
+        fractions = self.fractions(self.config)
+        if not fractions:
+            return rows
+        return rows.filter(pc.equal(assign_splits(self.dialogue(rows.table).question, fractions), split))
+
+    def _show(self, rows: Rows, bad_rows: Quarantine, account: Account) -> pa.Table:
+        """The rows in the view that was asked for, less those the options leave out and those that break its schema."""
+        is_kept = np.ones(len(rows.table), dtype=bool)
+        for reason, is_out in self.left_out(rows.table).items():
+            is_hit = is_kept & is_out.to_numpy(zero_copy_only=False)
+            account.left_out.update({reason: int(is_hit.sum())})
+            is_kept &= ~is_hit
+        rows = rows.filter(is_kept)
+        view = self.config.name
+        if view == "source":
+            return rows.table.cast(self.source_features.arrow_schema)
+        return self._show_dialogue(view, rows, bad_rows)
+
+    def _show_dialogue(self, view: str, rows: Rows, bad_rows: Quarantine) -> pa.Table:
+        dialogue = self.dialogue(rows.table)
+        is_blank = np.zeros(len(rows.table), dtype=bool)
+        for role, messages in (("user", dialogue.question), ("assistant", dialogue.answer)):
+            is_hit = schema.is_blank(messages).to_numpy(zero_copy_only=False) & ~is_blank
+            is_blank |= is_hit
+            blank = rows.filter(is_hit)
+            for place, record in zip(blank.ids.to_pylist(), blank.table.to_pylist(), strict=True):
+                fact = f"the {role} message is blank; a dialogue needs a question and an answer"
+                bad_rows.add(BadRow(place, f"blank_{role}", fact, json.dumps(record, ensure_ascii=False)))
+        table = schema.arrange(view, rows.ids, dialogue)
+        return table.filter(pa.array(~is_blank)) if is_blank.any() else table

@@ -1,0 +1,211 @@
+"""Where the data of a load comes from: files or a folder the caller names, a download, or the bundled sample.
+
+In: what a dataset declares (`OfficialFile`, `Download`) and what the caller gave. Out: `SourceFile`s with their splits.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import hashlib
+import os
+import urllib.parse
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, cast
+
+from hf_builders.errors import SourceError
+from hf_builders.sources import SourceFile
+
+if TYPE_CHECKING:
+    from datasets import DownloadManager
+
+DATA_ENVIRONMENT_VARIABLE = "HF_BUILDERS_DATA"
+DataFiles = str | Sequence[str] | Mapping[str, str | Sequence[str]]
+"""What `load_dataset` takes as `data_files`: paths or glob patterns, for `train` or by split."""
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """A file of the publisher's own layout."""
+
+    name: str
+    split: str
+    part: str = ""
+    """Which part of the dataset it is, where that is more than a split (a medical division, say)."""
+    also: str = ""
+    """A pattern for the names this file goes by when nothing has the official one."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """The official address of a dataset."""
+
+    base_url: str
+    files: Mapping[str, str | None]
+    """Path below `base_url` of each file or archive, and its git blob id where one is known."""
+    is_archive: bool = False
+
+
+def find_in_folder(folder: str | Path, official: Sequence[OfficialFile], dataset: str) -> list[SourceFile]:
+    """The dataset's files in `folder`, by name, at any depth. A part that is not there is not read.
+
+    Raises:
+        SourceError: the folder is missing, holds none of the files, or one of them twice.
+    """
+    root = Path(folder).expanduser()
+    if not root.exists():
+        raise SourceError(f"{folder}: no such folder; data_dir is where the files of {dataset} lie")
+    candidates = list(_walk(root))
+    found = [file for wanted in official for file in _match(wanted, candidates, root)]
+    if not found:
+        names = ", ".join(sorted({file.name for file in candidates})[:5]) or "nothing"
+        wanted_names = ", ".join(wanted.name for wanted in official)
+        raise SourceError(
+            f"{folder}: holds none of the files of {dataset} ({wanted_names}), at any depth; found {names}; "
+            "point data_dir at the folder of the official download, or name your files with data_files"
+        )
+    return found
+
+
+def find_data_files(data_files: DataFiles, official: Sequence[OfficialFile]) -> list[SourceFile]:
+    """The files the caller names, by split; a plain path or list is `train`, as everywhere in `datasets`.
+
+    Raises:
+        SourceError: a path or pattern that matches no file.
+    """
+    by_split = data_files if isinstance(data_files, Mapping) else {"train": data_files}
+    found = []
+    for split, patterns in by_split.items():
+        for pattern in [patterns] if isinstance(patterns, (str, os.PathLike)) else patterns:
+            path = os.path.expanduser(os.fspath(pattern))
+            matches = (
+                [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
+            )
+            if not matches:
+                raise SourceError(
+                    f"{pattern}: no such file; data_files takes paths and patterns of files on this machine"
+                )
+            for match in matches:
+                # A file keeps the part of the official file it is named after, or that its path mentions.
+                part = next((o.part for o in official if o.name == Path(match).name), None)
+                part = part or next((o.part for o in official if o.part and o.part in match), "")
+                found += [replace(file, split=str(split), part=part) for file in _members(Path(match))]
+    return found
+
+
+def fetch(
+    download: Download, official: Sequence[OfficialFile], mirror: str | None, manager: DownloadManager
+) -> list[SourceFile]:
+    """Download the official files through the manager of `datasets` (its cache, its progress bar) and check them.
+
+    Args:
+        mirror: an address with the same layout as `download.base_url`, to be asked instead.
+
+    Raises:
+        SourceError: an address does not answer, or its file is not the official one.
+    """
+    found = []
+    for path, git_blob in download.files.items():
+        url = (mirror or download.base_url).rstrip("/") + "/" + urllib.parse.quote(path, safe="/?=")
+        by_hand = "get the files by hand and pass data_dir="
+        try:
+            local = cast(str, manager.download(url))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{url}: cannot be downloaded ({error}); try again, or {by_hand}") from error
+        if git_blob is not None and (actual := git_blob_id(local)) != git_blob:
+            raise SourceError(
+                f"{url}: has git blob id {actual} instead of {git_blob}: damaged on the way, or changed by its "
+                f"publisher; download_mode='force_redownload' tries again, or {by_hand}"
+            )
+        if download.is_archive:
+            found += find_in_folder(cast(str, manager.extract(local)), official, url)
+        else:
+            name = PurePosixPath(path).name
+            found += [SourceFile(local, name, o.split, o.part) for o in official if o.name == name]
+    return found
+
+
+def git_blob_id(path: str) -> str:
+    """The id git gives the content of a file: the SHA-1 of a short header and the bytes."""
+    digest = hashlib.sha1(f"blob {os.path.getsize(path)}\0".encode(), usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _walk(root: Path) -> Iterator[SourceFile]:
+    """Every file below `root`, archives opened up; hidden folders and macOS's copies are no data."""
+    if root.is_file():
+        yield from _members(root)
+        return
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield from _members(Path(folder, name))
+
+
+def _members(path: Path) -> Iterator[SourceFile]:
+    """The files `path` stands for: itself, or what is in it where it is a zip. Split and part are not known here."""
+    if path.suffix != ".zip":
+        yield SourceFile(str(path), path.name.removesuffix(".gz"), split="")
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except zipfile.BadZipFile as error:
+        raise SourceError(f"{path}: is no readable zip ({error}); download it again") from error
+    for member in members:
+        name = PurePosixPath(member).name
+        if not name.startswith(".") and not member.startswith("__MACOSX"):
+            yield SourceFile(str(path), name, split="", member=member)
+
+
+def _match(wanted: OfficialFile, candidates: list[SourceFile], root: Path) -> list[SourceFile]:
+    """The candidates that are this official file: the one nearest to the root, or all that go by its other pattern."""
+
+    def rank(file: SourceFile) -> tuple[int, bool]:
+        depth = len(Path(file.path).parts) + (file.member or "").count("/")
+        return depth, file.member is not None or file.path.endswith(".gz")
+
+    named = sorted((file for file in candidates if file.name == wanted.name), key=rank)
+    if len(named) > 1 and rank(named[0]) == rank(named[1]):
+        raise SourceError(
+            f"{root}: holds {wanted.name} twice ({named[0].path}, {named[1].path}); point data_dir at one of them"
+        )
+    chosen: list[SourceFile] = named[:1]
+    if not chosen and wanted.also:
+        chosen = [file for file in candidates if fnmatch.fnmatch(file.name, wanted.also)]
+    return [replace(file, split=wanted.split, part=wanted.part) for file in chosen]
+
+
+def locate(
+    folder: Path,
+    official: Sequence[OfficialFile],
+    *,
+    data_files: DataFiles | None,
+    data_dir: str | None,
+    download: bool | str,
+    sample: bool,
+) -> list[SourceFile] | None:
+    """The files of the first that applies: `sample`, `data_files`, `data_dir`, the environment variable, `download`;
+    else the sample again, which lies in the `folder` of the dataset. None where they have to be downloaded first.
+
+    Raises:
+        SourceError: the place that applies does not hold the files.
+    """
+    if sample:
+        return find_in_folder(folder / "sample", official, folder.name)
+    if data_files is not None:
+        return find_data_files(data_files, official)
+    if data_dir is not None:
+        return find_in_folder(data_dir, official, folder.name)
+    if (root := os.environ.get(DATA_ENVIRONMENT_VARIABLE)) and Path(root, folder.name).exists():
+        return find_in_folder(Path(root, folder.name), official, folder.name)
+    if download:
+        return None
+    return find_in_folder(folder / "sample", official, folder.name)
