@@ -1,0 +1,57 @@
+"""Conversations in, training tensors out: ids, and labels that say which tokens the model must produce.
+
+    load_tokenizer   a model folder or hub name   -> a fast tokenizer with its chat template
+    tokenize         a dataset of conversations   -> input_ids, labels, length
+    Tokenize         the same step, for your own `dataset.map(step, batched=True)`
+    token_rows       the same with every row: those set aside, and why
+    kept_rows        of those, the ones to train on
+    PaddingCollator  rows of any length           -> one padded batch of tensors
+
+The package knows messages, tokenizers and tensors; it imports nothing from `hf_builders`, and nothing heavy
+(torch, transformers, datasets) before a name is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collators.columns import IGNORE_INDEX
+    from collators.dataset_tokenization import kept_rows, token_rows, tokenize
+    from collators.errors import TokenizationError
+    from collators.padding_collator import PaddingCollator
+    from collators.tokenization import Tokenize
+    from collators.tokenizers import load_tokenizer
+
+__all__ = [
+    "IGNORE_INDEX",
+    "PaddingCollator",
+    "TokenizationError",
+    "Tokenize",
+    "kept_rows",
+    "load_tokenizer",
+    "token_rows",
+    "tokenize",
+]
+
+_MODULES = {
+    "IGNORE_INDEX": "columns",
+    "PaddingCollator": "padding_collator",
+    "TokenizationError": "errors",
+    "Tokenize": "tokenization",
+    "kept_rows": "dataset_tokenization",
+    "load_tokenizer": "tokenizers",
+    "token_rows": "dataset_tokenization",
+    "tokenize": "dataset_tokenization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

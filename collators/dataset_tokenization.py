@@ -1,0 +1,242 @@
+"""A dataset of conversations in, a dataset of token rows out: in parallel, cached by content, counted."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
+
+from collators.chat_templates import NO_TEMPLATE
+from collators.columns import columns_read, shape_of
+from collators.errors import TokenizationError
+from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, TOO_LONG, Overflow
+from collators.shapes import LossMode
+from collators.tokenization import Tokenize, report_set_aside
+from collators.tokenizers import digest
+
+logger = logging.getLogger(__name__)
+
+AnyDataset = TypeVar("AnyDataset", Dataset, DatasetDict, IterableDataset, IterableDatasetDict)
+
+_BATCH_SIZE = 1000
+_LEDGER = ["set_aside", "straddling"]
+_ABOUT_LENGTH = {TOO_LONG, ANSWER_TOO_LONG, ANSWER_CUT_OFF}
+
+
+def tokenize(
+    dataset: AnyDataset,
+    tokenizer: Any,
+    *,
+    template: str | None = None,
+    max_length: int = 2048,
+    overflow: Overflow = "drop",
+    loss: LossMode = "assistant",
+    num_proc: int | None = None,
+) -> AnyDataset:
+    """Encode conversations and mark what the model must produce.
+
+    Columns of the result: `id` if there was one, `input_ids` and `labels` (int32 lists of equal length, at most
+    `max_length` tokens; not shifted, the model shifts; a label is its token's id or -100) and `length` (tokens).
+
+    A label is set from the first token after the generation prompt through the token that ends the turn, in every
+    assistant turn (`loss="assistant"`), only in the last one (`"last"`), or everywhere (`"all"`, and in plain texts). A
+    message's own `loss`, true or false, goes before the first two. Text of the data never becomes a control token.
+
+    Rows longer than `max_length` are left out (`overflow="drop"`), cut at their end (`"truncate"`), cut in the texts
+    that are not trained, oldest question first (`"truncate_prompt"`), or raise (`"error"`). Rows without a trained
+    token are left out. One log line counts what was left out; `token_rows` shows which and why.
+
+    Args:
+        dataset: messages, conversations, prompt + completion, instruction/input/output, or text (`collators.columns`).
+        tokenizer: a fast tokenizer (`load_tokenizer`).
+        template: name of a chat template (`"chatglm3"`); None takes the tokenizer's own.
+        max_length: tokens.
+        num_proc: processes; ignored for streaming datasets.
+
+    Raises:
+        TokenizationError: no row is left, a row is not a conversation, or an option is wrong.
+
+    >>> from datasets import Dataset
+    >>> from tokenizers import Tokenizer, models, pre_tokenizers
+    >>> from transformers import PreTrainedTokenizerFast
+    >>> backend = Tokenizer(models.WordLevel({"[UNK]": 0, "hi": 1, "hello": 2, "you": 3}, unk_token="[UNK]"))
+    >>> backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    >>> tokenizer = PreTrainedTokenizerFast(
+    ...     tokenizer_object=backend, unk_token="[UNK]", bos_token="<bot>", eos_token="<end>"
+    ... )
+    >>> tokenizer.chat_template = (
+    ...     "{% for m in messages %}{{ m.content }}{{ '<bot>' if m.role == 'user' else '<end>' }}{% endfor %}"
+    ... )
+    >>> rows = tokenize(Dataset.from_dict({"prompt": ["hi you"], "completion": ["hello"]}), tokenizer)
+    >>> rows[0]
+    {'input_ids': [1, 3, 4, 2, 5], 'labels': [-100, -100, -100, 2, 5], 'length': 5}
+    """
+    step = Tokenize(tokenizer, template=template, max_length=max_length, overflow=overflow, loss=loss)
+    if isinstance(dataset, Dataset | DatasetDict):
+        return kept_rows(_per_split(partial(_every_row, step=step, num_proc=num_proc), dataset), max_length=max_length)
+    return _per_split(partial(_stream, step=step, whole=False), dataset)
+
+
+def token_rows(
+    dataset: AnyDataset,
+    tokenizer: Any,
+    *,
+    template: str | None = None,
+    max_length: int = 2048,
+    overflow: Overflow = "drop",
+    loss: LossMode = "assistant",
+    num_proc: int | None = None,
+) -> AnyDataset:
+    """`tokenize` with every row in its place, also those set aside.
+
+    Two more columns: `set_aside`, null for a row that is kept, else the reason (`too_long`, `nothing_to_train`,
+    `answer_too_long`, `answer_cut_off`, `template_refuses`, `template_rewrites`), and `straddling`, how many tokens lie
+    across the border of prompt and answer, and so are not trained. A row set aside has no ids; its `length` is what
+    it would have been.
+    """
+    step = Tokenize(tokenizer, template=template, max_length=max_length, overflow=overflow, loss=loss)
+    if isinstance(dataset, Dataset | DatasetDict):
+        return _per_split(partial(_every_row, step=step, num_proc=num_proc), dataset)
+    return _per_split(partial(_stream, step=step, whole=True), dataset)
+
+
+def kept_rows(rows: AnyDataset, *, max_length: int) -> AnyDataset:
+    """The rows of `token_rows` that are to be trained on, without the columns that say why others are not.
+
+    `tokenize` is this behind `token_rows`; apart, they serve whoever wants to see both. `max_length` is for the error.
+
+    Raises:
+        TokenizationError: no row of a split is left.
+    """
+    return _per_split(partial(_kept_of, max_length=max_length), rows)
+
+
+def _per_split(function: Any, dataset: Any) -> Any:
+    if isinstance(dataset, DatasetDict | IterableDatasetDict):
+        return type(dataset)({name: function(split, name=f"{name}: ") for name, split in dataset.items()})
+    if isinstance(dataset, Dataset | IterableDataset):
+        return function(dataset, name="")
+    raise TokenizationError(
+        f"{type(dataset).__name__}: expected a datasets.Dataset, IterableDataset or a dict of splits"
+    )
+
+
+def _every_row(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | None) -> Dataset:
+    _check_template(dataset.column_names, step)
+    features = _features(dataset.features)
+    if not len(dataset):
+        return Dataset(features.arrow_schema.empty_table())
+    with _workers_without_threads(num_proc):
+        rows = dataset.with_format("arrow", columns=columns_read(dataset.column_names)).map(
+            step.token_rows,
+            with_indices=True,
+            batched=True,
+            batch_size=_BATCH_SIZE,
+            remove_columns=dataset.column_names,
+            features=features,
+            # One process more builds a pool for nothing.
+            num_proc=num_proc if num_proc is not None and num_proc > 1 else None,
+            # Of our own making: datasets knows an importable function by its name only, not by its code.
+            new_fingerprint=digest(dataset._fingerprint, step.digest),
+            desc=f"{name}tokenize",
+        )
+    return rows.with_format(None)
+
+
+def _kept_of(rows: Dataset, *, name: str, max_length: int) -> Dataset:
+    if not len(rows):
+        return rows.remove_columns(_LEDGER)
+    ledger = rows.with_format("arrow")
+    set_aside = ledger["set_aside"][:]
+    counts = Counter(filter(None, set_aside.to_pylist()))
+    if counts.total() == len(rows):
+        raise TokenizationError(name + _nothing_left(counts, ledger["length"][:], max_length))
+    if counts:
+        logger.warning("%s%s", name, report_set_aside(counts, len(rows)))
+        rows = rows.select(np.flatnonzero(pc.is_null(set_aside).to_numpy(zero_copy_only=False)))
+    return rows.remove_columns(_LEDGER)
+
+
+def _nothing_left(counts: Mapping[str, int], lengths: pa.ChunkedArray, max_length: int) -> str:
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    fact = f"no row of {len(lengths):,} keeps a trained token ({listed})"
+    if not set(counts) & _ABOUT_LENGTH:
+        return f"{fact}; token_rows() shows the rows; see that assistant messages are there, not empty, not loss: false"
+    shortest = pc.min(pc.filter(lengths, pc.greater(lengths, 0))).as_py()
+    return f"max_length={max_length}: {fact}; the shortest has {shortest:,} tokens; raise max_length"
+
+
+def _stream(dataset: IterableDataset, *, name: str, step: Tokenize, whole: bool) -> IterableDataset:
+    source = dataset.features or _features_seen(dataset, name)
+    _check_template(list(source), step)
+    features = _features(source)
+    if not whole:
+        features = Features({key: value for key, value in features.items() if key not in _LEDGER})
+    rows = dataset.with_format("arrow").map(
+        _every_row_of if whole else step,
+        batched=True,
+        batch_size=_BATCH_SIZE,
+        # On Arrow batches of a stream, datasets takes these out of the result, where `id` must stay.
+        remove_columns=[column for column in source if column not in features],
+        features=features,
+        fn_kwargs={"step": step} if whole else None,
+    )
+    return rows.with_format(None)
+
+
+def _features_seen(dataset: IterableDataset, name: str) -> Features:
+    """The columns of a stream that does not say what it has: only its first rows can tell."""
+    first = next(dataset.with_format("arrow").iter(_BATCH_SIZE), None)
+    if first is None:
+        raise TokenizationError(f"{name}the stream has no rows; see where it comes from")
+    return Features.from_arrow_schema(first.schema)
+
+
+def _every_row_of(batch: pa.Table, *, step: Tokenize) -> pa.Table:
+    return step.token_rows(batch.select(columns_read(batch.column_names)))
+
+
+def _check_template(names: list[str], step: Tokenize) -> None:
+    """Before any work: the columns hold conversations, and there is a template for them."""
+    if shape_of(names) != ("text",) and not step.has_template:
+        raise TokenizationError(NO_TEMPLATE)
+
+
+def _features(source: Features) -> Features:
+    columns: dict[str, Any] = {"id": source["id"]} if "id" in source else {}
+    ids = List(Value("int32"))
+    return Features(
+        columns
+        | {
+            "input_ids": ids,
+            "labels": ids,
+            "length": Value("int32"),
+            "set_aside": Value("string"),
+            "straddling": Value("int32"),
+        }
+    )
+
+
+@contextmanager
+def _workers_without_threads(num_proc: int | None) -> Iterator[None]:
+    """Keep the encoder's threads out of forked processes: there they are gone, and waiting for them never ends."""
+    variable = "TOKENIZERS_PARALLELISM"
+    before = os.environ.get(variable)
+    if num_proc is not None and num_proc > 1:
+        os.environ[variable] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = before

@@ -1,0 +1,55 @@
+"""The package as users see it from outside."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import collators
+
+PACKAGE = Path(collators.__file__).parent
+
+# Each module may import only those before it.
+ORDER = [
+    "errors", "columns", "tokenizers", "sentencepiece_bpe", "chat_templates", "controls", "shapes", "skeletons",
+    "encoding", "token_runs", "overflow", "labelling", "tokenization", "dataset_tokenization", "padding_collator",
+]  # fmt: skip
+
+
+def test_all_is_sorted_and_every_name_is_there() -> None:
+    for module in ("torch", "transformers"):
+        pytest.importorskip(module, reason="every name of the package is loaded here")
+    assert collators.__all__ == sorted(collators.__all__)
+    assert dir(collators) == collators.__all__
+    for name in collators.__all__:
+        assert getattr(collators, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        collators.nothing  # noqa: B018
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, collators; print([m for m in ('torch', 'transformers', 'datasets', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_imports_point_one_way_and_never_to_hf_builders() -> None:
+    assert sorted(ORDER) == sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+    num_checked = 0
+    for module in ORDER:
+        for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("collators", "hf_builders"):
+                parts = (node.module or "").split(".")
+                names = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+                assert parts[0] == "collators"
+                # load_tokenizer reaches for the conversion only when a folder needs it.
+                before = [*ORDER[: ORDER.index(module)], "sentencepiece_bpe" if module == "tokenizers" else ""]
+                assert set(names) <= set(before), f"{module} imports {names}"
+                num_checked += 1
+    assert num_checked > 20
