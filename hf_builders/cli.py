@@ -1,0 +1,141 @@
+"""The command `hf-builders`: list, show, prepare, train. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from hf_builders import __version__
+from hf_builders.errors import HfBuildersError
+
+_DONE, _OUR_ERROR = 0, 1  # argparse itself exits with 2 on wrong usage
+_PREPARED_COLUMNS = (
+    "split",
+    "rows read",
+    "kept",
+    "left out",
+    "bad",
+    "set aside",
+    "tokens",
+    "trained",
+    "median",
+    "longest",
+)
+_LIBRARY_OPTIONS = ("name", "version", "data_dir", "data_files", "description")  # of every config of `datasets`
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 an error told in one line, 2 wrong usage.
+
+    >>> main(["show", "adgn"])
+    1
+    """
+    from collators.errors import TokenizationError
+
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (HfBuildersError, TokenizationError) as error:
+        print(f"hf-builders: {error}", file=sys.stderr)
+        return _OUR_ERROR
+    return _DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hf-builders", description="Chinese vertical-domain data as provably right training tensors."
+    )
+    parser.add_argument("--version", action="version", version=f"hf-builders {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, run: object, summary: str, example: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example: {example}",
+        )
+        command.set_defaults(run=run)
+        return command
+
+    add("list", _list, "list the datasets", "hf-builders list")
+    show = add("show", _show, "show a dataset's views, with a row of its sample in each", "hf-builders show adgen")
+    show.add_argument("name", metavar="NAME", help="a dataset, as `hf-builders list` names it")
+    for name, run, summary in (
+        ("prepare", _prepare, "read and tokenize what a run config names, and write it with its manifest"),
+        ("train", _train, "train on what was prepared, or go on from the last checkpoint"),
+    ):
+        command = add(name, run, summary, f"hf-builders {name} configs/demo.yaml")
+        command.add_argument("config", metavar="CONFIG", help="a run config (YAML)")
+    return parser
+
+
+def _list(options: argparse.Namespace) -> None:
+    from hf_builders.registry import builder_class, list_datasets
+
+    _print_table([(name, builder_class(name).summary()) for name in list_datasets()])
+
+
+def _show(options: argparse.Namespace) -> None:
+    from dataclasses import fields
+
+    from hf_builders.registry import builder_class, load_dataset
+
+    builder = builder_class(options.name)
+    print(builder.summary())
+    print(f"rows    {builder.num_official_rows:,} in the real set, {builder.num_sample_rows:,} invented in the sample")
+    print(f"files   {', '.join(f'{file.name} ({file.split})' for file in builder.official_files)}")
+    print(f"source  {builder.official_download.base_url} (download=True)")
+    own_options = [field for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in _LIBRARY_OPTIONS]
+    print(f"options {', '.join(f'{field.name}={field.default!r}' for field in own_options)}")
+    for view in builder.builder_configs:
+        rows = load_dataset(options.name, view, sample=True)
+        split = next(iter(rows))
+        print(f"\n{view} ({', '.join(rows[split].column_names)}); the first row of the sample:")
+        print(json.dumps(rows[split][0], ensure_ascii=False, indent=2))
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from hf_builders.prepare import prepare
+    from hf_builders.run_config import read_run_config
+
+    prepared = prepare(read_run_config(options.config))
+    table: list[tuple[str, ...]] = [_PREPARED_COLUMNS]
+    for split, summary in prepared.splits.items():
+        out = [sum(reasons.values()) for reasons in (summary.left_out, summary.quarantined, summary.set_aside)]
+        counts = [f"{count:,}" for count in (summary.rows_read, summary.rows_kept, *out, summary.tokens)]
+        lengths = [f"{summary.length_percentiles[name]:,}" for name in ("50", "max")]
+        table.append((split, *counts, f"{summary.trained_tokens / summary.tokens:.1%}", *lengths))
+    _print_table(table)
+    for split, summary in prepared.splits.items():
+        for kind in ("left_out", "quarantined", "set_aside"):
+            for reason, count in getattr(summary, kind).items():
+                print(f"{split}: {count:,} rows {kind.replace('_', ' ')}: {reason}")
+    print(f"digest  {prepared.digest}")
+    print(f"written {prepared.folder}/ (data/, quarantine/, manifest.json)")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from hf_builders.run_config import read_run_config
+    from hf_builders.train import train
+
+    trained = train(read_run_config(options.config))
+    if trained.resumed_from is not None:
+        print(f"resumed from {trained.resumed_from}")
+    print(f"steps   {trained.num_steps:,}")
+    ratio = trained.last_loss / trained.first_loss
+    print(f"loss    first {trained.first_loss:.3f}, last {trained.last_loss:.3f} ({ratio:.2f} x the first)")
+    print(f"written {trained.folder}/")
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell; text to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        print("  ".join(cells).rstrip())

@@ -1,0 +1,128 @@
+"""Run configs: every fault of a file in one error, with its key, its value and a way out."""
+
+from pathlib import Path
+
+import pytest
+
+from hf_builders.errors import ConfigError
+from hf_builders.run_config import ModelSection, parse_run_config, read_run_config
+
+CONFIGS = sorted(Path(__file__).parents[2].joinpath("configs").glob("*.yaml"))
+GOOD = """
+dataset: {name: adgen, sample: true}
+tokenize: {tokenizer: models/x}
+output: {dir: out/x}
+"""
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_run_config(text, "run.yaml")
+    return str(caught.value).splitlines()
+
+
+def test_a_short_config_has_the_documented_defaults() -> None:
+    config = parse_run_config(GOOD, "run.yaml")
+    assert (config.dataset.view, config.dataset.on_bad_row) == ("messages", "raise")
+    assert (config.tokenize.max_length, config.tokenize.overflow, config.tokenize.loss) == (2048, "drop", "assistant")
+    assert config.train is None
+
+
+def test_there_are_shipped_configs() -> None:
+    assert [path.name for path in CONFIGS] == ["adgen_chatglm3.yaml", "demo.yaml", "medical_qwen.yaml"]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_shipped_config_is_read_without_a_fault(path: Path) -> None:
+    assert read_run_config(path).output.dir.startswith("out/")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            GOOD.replace("models/x", "models/x, max_lenght: 5"),
+            "run.yaml: tokenize.max_lenght: unknown key; did you mean 'max_length'?",
+        ),
+        (GOOD.replace("name: adgen, ", ""), "run.yaml: dataset.name: is missing; it has no default"),
+        (GOOD.replace("tokenize: {tokenizer: models/x}", ""), "run.yaml: tokenize: is missing; it has no default"),
+        (GOOD + "outputs: {}", "run.yaml: outputs: unknown key; did you mean 'output'?"),
+        (
+            GOOD.replace("models/x", "models/x, max_length: long"),
+            "run.yaml: tokenize.max_length: is 'long'; expected a whole number",
+        ),
+        (
+            GOOD.replace("models/x", "models/x, max_length: true"),
+            "run.yaml: tokenize.max_length: is True; expected a whole number",
+        ),
+        (
+            GOOD.replace("models/x", "models/x, overflow: trunc"),
+            "run.yaml: tokenize.overflow: is 'trunc'; expected drop, truncate, truncate_prompt, error;"
+            " did you mean 'truncate'?",
+        ),
+        (
+            GOOD.replace("models/x", "models/x, max_length: 1"),
+            "run.yaml: tokenize: max_length is 1; a row needs 2 tokens, one to be predicted from the other",
+        ),
+        (GOOD.replace("{dir: out/x}", ""), "run.yaml: output: is empty; expected keys and values"),
+        (
+            GOOD.replace(", sample: true", ""),
+            "run.yaml: dataset: nothing is given; one of data_dir, data_files, download: true and sample: true says"
+            " what is read",
+        ),
+        (
+            GOOD.replace("sample: true", "sample: true, data_dir: x"),
+            "run.yaml: dataset: data_dir and sample are given; one of data_dir, data_files, download: true and"
+            " sample: true says what is read",
+        ),
+        (
+            GOOD + "train: {output_dir: o, model: {}}",
+            "run.yaml: train.model: give either pretrained (a folder or hub name) or config (a fresh model), one of"
+            " the two",
+        ),
+        (
+            GOOD + "train: {output_dir: o, model: {config: {hidden_size: 8}}}",
+            "run.yaml: train.model: config.model_type is missing; it names the architecture, such as glm or qwen2",
+        ),
+        (GOOD + "train: [1]", "run.yaml: train: is [1]; expected a mapping"),
+    ],
+)
+def test_a_fault_has_this_message(text: str, fault: str) -> None:
+    assert faults_of(text) == [fault]
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    faults = faults_of("dataset: {nam: adgen}\ntokenize: {tokenizer: t, loss: some, max_length: 0.5}\nout: {}")
+    assert [fault.split(": ")[1] for fault in faults] == [
+        "dataset.nam",
+        "dataset.name",
+        "tokenize.loss",
+        "tokenize.max_length",
+        "out",
+        "output",
+    ]
+
+
+def test_a_key_given_twice_is_a_fault_because_yaml_would_take_the_last() -> None:
+    (fault,) = faults_of(GOOD + "output: {dir: out/y}")
+    assert "the key 'output' is given twice" in fault
+
+
+def test_what_is_no_yaml_says_where() -> None:
+    (fault,) = faults_of("dataset: {name: [")
+    assert fault.startswith("run.yaml: is no YAML (")
+
+
+def test_a_missing_file_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nope\.yaml: cannot be read \(No such file or directory\)"):
+        read_run_config(tmp_path / "nope.yaml")
+
+
+def test_numbers_with_an_exponent_are_numbers() -> None:
+    text = (
+        GOOD + "train: {output_dir: o, model: {pretrained: m}, arguments: {learning_rate: 3e-4, weight_decay: 1.5E2}}"
+    )
+    train = parse_run_config(text, "run.yaml").train
+    assert train is not None
+    assert train.arguments == {"learning_rate": 3e-4, "weight_decay": 150.0}
+    assert train.model == ModelSection(pretrained="m")

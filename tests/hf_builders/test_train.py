@@ -1,0 +1,130 @@
+"""`train`: the loss falls, a run that was cut off goes on, and checkpoints of other data are not gone on from."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch (extra train)")
+
+from hf_builders.errors import ConfigError, SourceError
+from hf_builders.prepare import prepare
+from hf_builders.run_config import (
+    DatasetSection,
+    LoraSection,
+    ModelSection,
+    OutputSection,
+    RunConfig,
+    TokenizeSection,
+    TrainSection,
+)
+from hf_builders.train import train
+
+TOKENIZER = str(Path(__file__).parents[2] / "configs" / "demo_tokenizer")
+TINY_GLM = {
+    "model_type": "glm",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+}
+ARGUMENTS = {
+    "per_device_train_batch_size": 8,
+    "learning_rate": 1e-2,
+    "logging_steps": 2,
+    "save_steps": 4,
+    "max_steps": 8,
+    "use_cpu": True,
+    "disable_tqdm": True,
+    "seed": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared") / "out"
+    prepare(config_of(folder, folder))
+    return folder
+
+
+def config_of(prepared_folder: Path, output: Path, *, max_length: int = 256, **changes: Any) -> RunConfig:
+    section: dict[str, Any] = {"model": ModelSection(config=TINY_GLM), "arguments": ARGUMENTS, **changes}
+    return RunConfig(
+        dataset=DatasetSection(name="adgen", sample=True),
+        tokenize=TokenizeSection(tokenizer=TOKENIZER, max_length=max_length),
+        output=OutputSection(dir=str(prepared_folder)),
+        train=TrainSection(output_dir=str(output), **section),
+    )
+
+
+def test_the_loss_falls_and_the_model_and_tokenizer_can_be_loaded(prepared_folder: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    trained = train(config_of(prepared_folder, tmp_path / "model"))
+    assert (trained.num_steps, trained.resumed_from) == (8, None)
+    assert trained.last_loss < trained.first_loss
+    model = AutoModelForCausalLM.from_pretrained(trained.folder)
+    assert model.config.vocab_size >= len(AutoTokenizer.from_pretrained(trained.folder))
+
+
+def test_a_run_goes_on_from_its_last_checkpoint_to_the_same_loss(prepared_folder: Path, tmp_path: Path) -> None:
+    whole = train(config_of(prepared_folder, tmp_path / "whole"))
+    # The learning rate must not know that the first half is a half, so both runs plan for eight steps.
+    (tmp_path / "halves").mkdir()
+    (tmp_path / "whole" / "checkpoint-4").rename(tmp_path / "halves" / "checkpoint-4")
+    resumed = train(config_of(prepared_folder, tmp_path / "halves"))
+    assert resumed.resumed_from == str(tmp_path / "halves" / "checkpoint-4")
+    assert resumed.num_steps == 8
+    assert resumed.last_loss == pytest.approx(whole.last_loss, rel=1e-5)
+
+
+def test_checkpoints_of_other_token_rows_are_not_gone_on_from(prepared_folder: Path, tmp_path: Path) -> None:
+    train(config_of(prepared_folder, tmp_path / "model"))
+    other = config_of(tmp_path / "other", tmp_path / "model", max_length=120)
+    prepare(other)
+    with pytest.raises(SourceError, match=r"model: was trained on other token rows \(digest .*\); choose another"):
+        train(other)
+
+
+# peft reads an attribute that transformers 5.23 has renamed.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_adapters_alone_are_trained(prepared_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="adapters need peft (extra train)")
+    trained = train(config_of(prepared_folder, tmp_path / "model", lora=LoraSection(r=2)))
+    assert trained.num_steps == 8
+    files = {path.name for path in trained.folder.iterdir()}
+    assert "adapter_model.safetensors" in files
+    assert "model.safetensors" not in files
+
+
+def test_nothing_prepared_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"out: holds no manifest\.json; make the folder with `hf-builders prepare`"):
+        train(config_of(tmp_path / "out", tmp_path / "model"))
+
+
+def test_options_changed_since_prepare_are_refused(prepared_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        SourceError, match=r"tokenize\.max_length=256, the run config says 64; run `hf-builders prepare`"
+    ):
+        train(config_of(prepared_folder, tmp_path / "model", max_length=64))
+
+
+def test_an_unknown_training_argument_is_refused_with_the_nearest(prepared_folder: Path, tmp_path: Path) -> None:
+    config = config_of(prepared_folder, tmp_path / "model", arguments={"learning_rat": 1e-3})
+    with pytest.raises(ConfigError, match=r"train\.arguments\.learning_rat: .*; did you mean 'learning_rate'\?"):
+        train(config)
+
+
+def test_a_model_too_small_for_the_tokenizer_is_refused(prepared_folder: Path, tmp_path: Path) -> None:
+    config = config_of(prepared_folder, tmp_path / "model", model=ModelSection(config={**TINY_GLM, "vocab_size": 128}))
+    with pytest.raises(ConfigError, match="has embeddings for 128 ids, the tokenizer gives ids up to 3,008"):
+        train(config)
+
+
+def test_a_config_without_a_train_section_says_so(prepared_folder: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(config_of(prepared_folder, tmp_path), train=None)
+    with pytest.raises(ConfigError, match="train: the run config has no such section"):
+        train(config)
