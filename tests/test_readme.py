@@ -1,0 +1,78 @@
+"""What the README shows is what happens: its Python runs, its commands exist, its label example is computed."""
+
+import re
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the quickstart makes a batch of tensors (extra train)")
+
+from datasets import Dataset
+
+from collators import IGNORE_INDEX, load_tokenizer, tokenize
+from hf_builders.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DIALOGUE = [
+    {"role": "user", "content": "类型#裙*颜色#白色"},
+    {"role": "assistant", "content": "一条白色的裙子。"},
+    {"role": "user", "content": "换成黑色"},
+    {"role": "assistant", "content": "一条黑色的裙子。"},
+]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_quickstart_runs_and_gives_the_batch_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (quickstart,) = blocks("python")
+    names: dict[str, object] = {}
+    exec(quickstart, names)
+    batch = names["batch"]
+    assert isinstance(batch, dict) or hasattr(batch, "keys")
+    assert set(batch.keys()) == {"input_ids", "attention_mask", "labels"}  # type: ignore[attr-defined]
+    assert {tensor.shape[0] for tensor in batch.values()} == {8}  # type: ignore[attr-defined]
+
+
+def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = re.findall(r"^hf-builders (\w+)", "\n".join(blocks("bash")), re.MULTILINE)
+    assert commands == ["list", "show", "prepare", "train"]
+    for command in commands:
+        with pytest.raises(SystemExit) as caught:
+            main([command, "--help"])
+        assert caught.value.code == 0
+
+
+def coloured(tokenizer_path: Path) -> list[str]:
+    """The lines of a `diff` block: runs of trained (+) and untrained (-) tokens of the dialogue."""
+    tokenizer = load_tokenizer(tokenizer_path)
+    row = tokenize(Dataset.from_dict({"messages": [DIALOGUE]}), tokenizer)[0]
+    lines = []
+    pairs = zip(row["input_ids"], row["labels"], strict=True)
+    for is_trained, run in groupby(pairs, lambda pair: pair[1] != IGNORE_INDEX):
+        text = tokenizer.decode([token_id for token_id, _ in run]).replace("\n", "⏎")
+        # Decoding shows the dummy prefixes around a newline as spaces.
+        lines.append(("+ " if is_trained else "- ") + re.sub(" ?⏎ ?", "⏎", text))
+    return lines
+
+
+def test_the_label_example_is_what_chatglm3_format_gives() -> None:
+    (diff,) = blocks("diff")
+    assert coloured(ROOT / "configs" / "demo_tokenizer") == diff.split("\n\n")[0].splitlines()[1:]
+
+
+@pytest.mark.realdata
+def test_the_label_example_is_what_qwen_gives(shared_tokenizer: Callable[[str], Path]) -> None:
+    (diff,) = blocks("diff")
+    assert coloured(shared_tokenizer("qwen2_5")) == diff.split("\n\n")[1].splitlines()[1:]
+
+
+def test_the_table_of_datasets_lists_every_dataset() -> None:
+    from hf_builders.registry import list_datasets
+
+    assert re.findall(r"^\| \[`(\w+)`\]", README, re.MULTILINE) == list_datasets()
