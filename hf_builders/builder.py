@@ -20,10 +20,18 @@ from datasets.builder import Key
 from datasets.exceptions import DatasetGenerationError
 
 from hf_builders import schema
-from hf_builders.errors import HfBuildersError, OptionError, did_you_mean
+from hf_builders.errors import HfBuildersError, OptionError, SourceError, did_you_mean
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE, DataFiles, Download, OfficialFile, fetch, locate
-from hf_builders.quarantine import Account, BadRow, OnBadRow, Quarantine, account_path, quarantine_path
-from hf_builders.sources import Rows, SourceFile, number
+from hf_builders.quarantine import (
+    Account,
+    BadRow,
+    OnBadRow,
+    Quarantine,
+    account_path,
+    quarantine_path,
+    read_accounts,
+)
+from hf_builders.sources import READ_ERRORS, Rows, SourceFile, describe, number
 from hf_builders.splits import assign_splits, check_fractions
 
 logger = datasets.utils.logging.get_logger(__name__)
@@ -72,6 +80,11 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     num_official_rows: ClassVar[int]
     num_sample_rows: ClassVar[int]
 
+    @classmethod
+    def summary(cls) -> str:
+        """One line about the dataset: the docstring of its module."""
+        return (sys.modules[cls.__module__].__doc__ or "").strip()
+
     def read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
         """The records of one raw file, with the columns of `source_features`."""
         raise NotImplementedError
@@ -87,6 +100,9 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def left_out(self, records: pa.Table) -> dict[str, pa.Array]:
         """Which records the caller's options leave out: n booleans for each reason."""
         return {}
+
+    def check(self, config: ViewConfig) -> None:
+        """Raises `OptionError` where one of the dataset's own options has a value it does not take."""
 
     def fractions(self, config: ViewConfig) -> dict[str, float]:
         """The splits to be cut off by hash of the question, where the source has none of its own."""
@@ -119,6 +135,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """The library's hook between options and cache folder: check the first, find what names the second."""
         self._check_names(config_name, options)
         config, config_id = super()._create_builder_config(config_name=config_name, **options)
+        self.check(config)
         check_fractions(self.fractions(config))
         located = locate(
             self._folder,
@@ -144,7 +161,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             raise OptionError(
                 f"{name} has no view {view!r}{did_you_mean(view, views)}; its views are {', '.join(views)}"
             )
-        known = [field.name for field in fields(self.BUILDER_CONFIG_CLASS)]
+        libraries_own = {field.name for field in fields(datasets.BuilderConfig)} - {"data_dir", "data_files"}
+        known = [field.name for field in fields(self.BUILDER_CONFIG_CLASS) if field.name not in libraries_own]
         for option in options:
             if option not in [*known, "custom_features", "config_id"]:
                 raise OptionError(f"{name} has no option {option!r}{did_you_mean(option, known)}")
@@ -160,7 +178,11 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         if self.sources is None:
             digest.update(repr(self.official_download).encode())
         for source in self.sources or []:
-            digest.update(f"{source.name}|{source.split}|{source.part}|{source.member}|{source.sha256()}|".encode())
+            try:
+                bytes_hash = source.sha256
+            except OSError as error:
+                raise SourceError(f"{source.path}: cannot be read ({error.strerror})") from error
+            digest.update(f"{source.name}|{source.split}|{source.part}|{source.member}|{bytes_hash}|".encode())
         return digest.hexdigest()[:32]
 
     def _info(self) -> datasets.DatasetInfo:
@@ -200,8 +222,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         name = self._folder.name
         warnings.warn(
             f"{name}: no data was named, so these are {self.num_sample_rows:,} invented rows bundled as a sample; "
-            f"the real set has {self.num_official_rows:,}. Get it with download=True, name its folder with data_dir= or "
-            f"{DATA_ENVIRONMENT_VARIABLE} (a folder that holds {name}/), or keep the sample with sample=True",
+            f"the real set has {self.num_official_rows:,}. Get it with download=True, name its folder with data_dir= "
+            f"or {DATA_ENVIRONMENT_VARIABLE} (a folder that holds {name}/), or keep the sample with sample=True",
             UserWarning,
             stacklevel=2,
         )
@@ -210,6 +232,12 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         # Still a temporary folder here: accounts and quarantine are renamed into the cache with the Arrow files.
         self._accounts_folder = Path(self._output_dir)
         super()._prepare_split(split_generator, **options)
+        account = read_accounts(self._accounts_folder)[str(split_generator.name)]
+        if not account.kept:  # the library would say "corresponds to no data"
+            raise SourceError(
+                f"{self.dataset_name}: no row is left for {str(split_generator.name)!r}; of {account.read:,} read, "
+                f"{account.left_out.total():,} were left out and {account.quarantined.total():,} set aside"
+            )
 
     def _prepare_split_single(self, *args: Any, **options: Any) -> Iterator[Any]:
         try:
@@ -230,8 +258,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         folder, account, num_refused = self._accounts_folder, Account(), 0
         with Quarantine(self.config.on_bad_row, folder and quarantine_path(folder, split, source.index)) as bad_rows:
             # A row that cannot be read has no question to hash: it belongs to the split of its file.
-            unread = bad_rows if split == source.split else Quarantine("quarantine", None)
-            for rows in self.read(source, unread):
+            unread = bad_rows if split == source.split else Quarantine(self.config.on_bad_row, None)
+            for rows in self._read(source, unread):
                 rows = self._of_split(rows, split)
                 account.read += len(rows.table)
                 num_bad = bad_rows.counts.total()
@@ -242,11 +270,17 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         account.quarantined = bad_rows.counts
         account.read += bad_rows.counts.total() - num_refused
         if folder is not None:
-            account.save(account_path(folder, split, source.index))
+            account.save(account_path(folder, split, source.index), describe(source))
         elif bad_rows.counts:
             logger.warning(
                 f"{source.name}: passed over bad rows {dict(bad_rows.counts)}; streaming writes no quarantine"
             )
+
+    def _read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
+        try:
+            yield from self.read(source, bad_rows)
+        except READ_ERRORS as error:
+            raise SourceError(f"{source.path}: cannot be read ({error}); get the file again") from error
 
     def _of_split(self, rows: Rows, split: str) -> Rows:
         fractions = self.fractions(self.config)

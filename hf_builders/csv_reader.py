@@ -1,11 +1,12 @@
 """CSV in, text columns out, cell for cell what Python's `csv` module reads.
 
 pyarrow parses the file as a stream of blocks. Python's parser is asked for what pyarrow cannot say (the line and text
-of a bad row) and takes over behind bytes that are no text.
+of a bad row) and takes over where pyarrow gives up: at bytes that are no text, at a quote that never closes.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import deque
@@ -24,6 +25,7 @@ from hf_builders.sources import Rows, SourceFile, ids_of
 
 _BLOCK = 8 << 20
 _ROWS_PER_TABLE = 10_000
+_END_MARK = "\0end of file"
 
 
 def read_csv(
@@ -53,12 +55,35 @@ def read_csv(
             num_read = num_done
             yield rows
     except (UnicodeDecodeError, pa.ArrowInvalid, _ParsersDisagree):
-        # Bytes that are no text, a cell larger than a block, or a row that only Python can read.
+        # Bytes that are no text, a cell larger than a block, a quote left open, or a row that only Python can read.
         yield from file.read_row_by_row(num_read)
 
 
 class _ParsersDisagree(Exception):
-    """pyarrow refuses a row that Python reads."""
+    """pyarrow and Python see different rows."""
+
+
+class _MarkedFile:
+    """A raw file as pyarrow gets it: UTF-8, and behind its end a row of ours, which a quote left open swallows."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes], encoding: Encoding, num_columns: int) -> None:
+        self._file = file
+        self._decoder = None if encoding == "utf-8-sig" else codecs.getincrementaldecoder(encoding)()
+        self._rest = f"\n{','.join([_END_MARK] * num_columns)}\n".encode()
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(size // 2)  # UTF-8 takes up to 1.5 times the bytes of GB18030
+        # pyarrow drops the \n of a \r\n inside quotes where one block ends between the two.
+        while block.endswith(b"\r") and (byte := self._file.read(1)):
+            block += byte
+        if block:
+            return self._decoder.decode(block).encode() if self._decoder else block
+        if self._decoder:
+            self._decoder.decode(b"", final=True)
+        block, self._rest = self._rest[:size], self._rest[size:]
+        return block
 
 
 class _ExactRow(NamedTuple):
@@ -67,6 +92,7 @@ class _ExactRow(NamedTuple):
     line: int
     cells: list[str]
     raw: str
+    num_lines: int
 
 
 def _exact_rows(source: SourceFile, encoding: Encoding) -> Iterator[_ExactRow]:
@@ -76,24 +102,27 @@ def _exact_rows(source: SourceFile, encoding: Encoding) -> Iterator[_ExactRow]:
 
         def lines() -> Iterator[str]:
             for line in text:
-                consumed.append(line)
-                yield line
+                # Python's utf-8-sig drops the byte order mark, its gb18030 keeps it as a character.
+                consumed.append(line if num_lines or consumed else line.removeprefix("\ufeff"))
+                yield consumed[-1]
 
         num_lines = 0
         for cells in csv.reader(lines()):
             if cells:
-                yield _ExactRow(num_lines + 1, cells, "".join(consumed))
+                yield _ExactRow(num_lines + 1, cells, "".join(consumed), len(consumed))
             num_lines += len(consumed)
             consumed.clear()
 
 
 def _is_unclosed(raw: str) -> bool:
     """Whether a quote opened in this row is still open at its end, as when a file was cut off."""
-    try:
-        list(csv.reader([raw], strict=True))
-    except csv.Error as error:
-        return "unexpected end of data" in str(error)
-    return False
+    return '"' in raw and list(csv.reader(io.StringIO(f"{raw}\nnext", newline="")))[-1] != ["next"]
+
+
+def _without_end_mark(table: pa.Table) -> pa.Table:
+    if not len(table) or any(column[-1].as_py() != _END_MARK for column in table.columns):
+        raise _ParsersDisagree
+    return table.slice(0, len(table) - 1)
 
 
 @dataclass(frozen=True)
@@ -121,7 +150,7 @@ class _CsvFile:
             batch = next(stream, None)
             while batch is not None:
                 following = next(stream, None)
-                table = pa.table(batch)
+                table = pa.table(batch) if following is not None else _without_end_mark(pa.table(batch))
                 numbers: list[int] = []
                 bad: list[_ExactRow] = []
                 while len(numbers) < len(table):
@@ -130,11 +159,6 @@ class _CsvFile:
                         bad.append(self._refused_row(refused.popleft(), exact_rows))
                     else:
                         numbers.append(num_done)
-                if following is None and self._may_end_in_open_quote(table):
-                    last = next(row for number, row in exact_rows if number == num_done)
-                    if self._problem(last):
-                        bad.append(last)
-                        table, numbers = table.slice(0, len(table) - 1), numbers[:-1]
                 for row in bad:
                     self.set_aside(row)
                 yield self._rows(table, numbers), num_done
@@ -146,9 +170,9 @@ class _CsvFile:
         self, file: IO[bytes], refuse: Callable[[pyarrow.csv.InvalidRow], str]
     ) -> pyarrow.csv.CSVStreamingReader:
         return pyarrow.csv.open_csv(
-            file,
+            _MarkedFile(file, self.encoding, len(self.header)),
             # Only without threads does pyarrow know the number of a row.
-            pyarrow.csv.ReadOptions(block_size=_BLOCK, use_threads=False, encoding=self.encoding.removesuffix("-sig")),
+            pyarrow.csv.ReadOptions(block_size=_BLOCK, use_threads=False),
             pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(self.header, pa.string()),
@@ -158,14 +182,10 @@ class _CsvFile:
         )
 
     def _refused_row(self, number: int, exact_rows: Iterator[tuple[int, _ExactRow]]) -> _ExactRow:
-        row = next(row for n, row in exact_rows if n == number)
-        if not self._problem(row):
+        row = next((row for n, row in exact_rows if n == number), None)
+        if row is None or not self._problem(row):
             raise _ParsersDisagree
         return row
-
-    def _may_end_in_open_quote(self, table: pa.Table) -> bool:
-        """A quote that never closes swallows the rest of the file, newlines included, into its cell."""
-        return len(table) > 0 and any("\n" in column[-1].as_py() for column in table.columns)
 
     def read_row_by_row(self, num_done: int) -> Iterator[Rows]:
         """The good rows behind the first `num_done`, by Python's parser."""
@@ -192,7 +212,7 @@ class _CsvFile:
         if _is_unclosed(row.raw):
             return (
                 "unclosed_quote",
-                f"a quote opens here and never closes ({len(row.raw.splitlines())} lines up to the end)",
+                f"a quote opens here and never closes ({row.num_lines} lines up to the end)",
             )
         if len(row.cells) != len(self.columns):
             expected = f"expected the {len(self.columns)} columns {', '.join(self.columns)}"

@@ -34,9 +34,9 @@ def detect_encoding(file: IO[bytes]) -> Encoding:
             decoder.decode(block, final=at_end)
     except UnicodeDecodeError as error:
         # `error.object` is this block behind what was left of the one before.
-        text = bytes(error.object).decode("utf-8", KEEP_BYTES)
-        num_broken = sum(map(is_escape, text))
-        num_good = sum(not char.isascii() for char in text) - num_broken
+        text = error.object.decode("utf-8", "ignore")  # only to count: nothing is read this way
+        num_broken = len(error.object) - len(text.encode())
+        num_good = len(text) - len(text.encode("ascii", "ignore"))
         return "utf-8-sig" if num_broken * 20 < num_good else "gb18030"
     return "utf-8-sig"
 
@@ -45,10 +45,13 @@ def source_encoding(source: SourceFile) -> Encoding:
     """The encoding of a raw file.
 
     Raises:
-        SourceError: the file holds nothing.
+        SourceError: the file holds nothing, or is UTF-16, as Excel's "Unicode text" is.
     """
     with source.open() as file:
-        if not file.read(_BLOCK).strip():
+        start = file.read(_BLOCK)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SourceError(f"{source.name}: the file is UTF-16; save it as UTF-8")
+        if not start.removeprefix(codecs.BOM_UTF8).strip():
             raise SourceError(f"{source.name}: the file is empty; get it again, or leave it out")
     with source.open() as file:
         return detect_encoding(file)

@@ -7,13 +7,13 @@ leniently than the schema does) is looked at line by line, to say which row it w
 from __future__ import annotations
 
 import codecs
-import io
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
@@ -23,8 +23,10 @@ from hf_builders.quarantine import BadRow, Quarantine
 from hf_builders.sources import Rows, SourceFile, ids_of
 
 _BLOCK = 8 << 20
+_PIECE = 1 << 20  # of a block, parsed by one thread; a longer line goes the slow way
 _ROWS_PER_TABLE = 10_000
 _SPACE = " \t\r\n"
+_BOM = "\ufeff"  # Python's utf-8-sig drops it, its gb18030 keeps it as a character
 _AFTER_ELEMENT = re.compile(r"[ \t\r\n]*([,\]]?)[ \t\r\n]*")
 
 
@@ -32,13 +34,14 @@ def read_json(source: SourceFile, fields: Sequence[str], bad_rows: Quarantine) -
     """The rows of a file of objects, each with exactly these text fields.
 
     Raises:
-        SourceError: an empty file, or a JSON array that breaks off (nothing behind the break can be told apart).
+        SourceError: an empty file, or a JSON array that breaks off (nothing behind the break can be told apart) or has
+            something behind its end.
         RowError: a bad row, where `bad_rows` does not set it aside.
     """
     encoding = source_encoding(source)
     row_check = _RowCheck(source, tuple(fields), bad_rows)
     with source.open() as file:
-        is_array = file.read(_BLOCK).removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
+        is_array = decode_keeping_bytes(file.read(_PIECE), encoding).lstrip(_BOM + _SPACE).startswith("[")
     with source.open() as file:
         yield from (_read_array if is_array else _read_lines)(file, encoding, row_check)
 
@@ -83,13 +86,13 @@ class _RowCheck:
 def _read_lines(file: IO[bytes], encoding: Encoding, row_check: _RowCheck) -> Iterator[Rows]:
     first_line = 1
     for block in _line_blocks(file):
-        num_lines = block.count(b"\n") + (not block.endswith(b"\n"))
-        table = _parse_block(block, num_lines, encoding, row_check.schema)
+        table = _parse_block(block, encoding, row_check.schema)
         if table is not None:
-            yield Rows(table, ids_of(f"{row_check.source.name}:", range(first_line, first_line + num_lines)))
+            lines = range(first_line, first_line + len(table))
+            yield Rows(table, ids_of(f"{row_check.source.name}:", lines))
         else:
             yield _parse_line_by_line(block, first_line, encoding, row_check)
-        first_line += num_lines
+        first_line += len(table) if table is not None else block.count(b"\n")
 
 
 def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -106,27 +109,31 @@ def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield b"".join(rest)
 
 
-def _parse_block(block: bytes, num_lines: int, encoding: Encoding, schema: pa.Schema) -> pa.Table | None:
+def _parse_block(block: bytes, encoding: Encoding, schema: pa.Schema) -> pa.Table | None:
     """The table of a block in which every line is one good object; else None."""
     if encoding != "utf-8-sig":
         try:
             block = block.decode(encoding).encode()
         except UnicodeDecodeError:
             return None
-    block = block.removeprefix(codecs.BOM_UTF8)
+    if not (block := block.removeprefix(codecs.BOM_UTF8)):
+        return None
+    chars = np.frombuffer(block, np.uint8)
+    starts = np.append(0, np.flatnonzero(chars[:-1] == ord("\n")) + 1)
     # A line that is `null` crashes pyarrow and the process with it, so only lines that begin an object get there.
-    if block.count(b"\n{") + block.startswith(b"{") != num_lines:
+    if (chars[starts] != ord("{")).any():
         return None
     try:
         table = pyarrow.json.read_json(
-            io.BytesIO(block),
-            read_options=pyarrow.json.ReadOptions(block_size=len(block) + 1),
+            pa.BufferReader(block),
+            read_options=pyarrow.json.ReadOptions(block_size=_PIECE),
             parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
         )
+        table.validate(full=True)  # the parser lets bytes through that are no UTF-8
     except pa.ArrowInvalid:
         return None
     # It reads an absent field as null, and two objects on one line as two rows.
-    is_exact = table.num_rows == num_lines and not any(column.null_count for column in table.columns)
+    is_exact = len(table) == len(starts) and not any(column.null_count for column in table.columns)
     return table if is_exact else None
 
 
@@ -134,22 +141,19 @@ def _parse_line_by_line(block: bytes, first_line: int, encoding: Encoding, row_c
     records: list[dict[str, str]] = []
     lines: list[int] = []
     for line, data in enumerate(block.split(b"\n"), start=first_line):
-        raw = decode_keeping_bytes(data, encoding).strip(_SPACE)
+        raw = decode_keeping_bytes(data, encoding).removeprefix(_BOM).strip(_SPACE)
         if not raw:
             continue
         record: dict[str, str] = {}
         try:
             record = json.loads(raw)
             problem = row_check.problem(record, raw)
-        except json.JSONDecodeError as error:
-            fact = f"invalid JSON at column {error.colno} ({error.msg}); expected one object on each line"
+        except (ValueError, RecursionError) as error:
             problem = (
                 ("undecodable", "the line holds bytes that are no text")
                 if is_undecodable(raw)
-                else ("invalid_json", fact)
+                else ("invalid_json", f"{_fault(error)}; expected one object on each line")
             )
-        except RecursionError:
-            problem = ("invalid_json", "invalid JSON (nested too deeply); expected one object on each line")
         if problem is None:
             records.append(record)
             lines.append(line)
@@ -164,7 +168,8 @@ def _read_array(file: IO[bytes], encoding: Encoding, row_check: _RowCheck) -> It
     decoder = json.JSONDecoder()
     name = row_check.source.name
     position = _skip_space(text, text.index("[") + 1)
-    closed = text[position : position + 1] == "]"
+    if closed := text[position : position + 1] == "]":
+        position = _skip_space(text, position + 1)
     line, counted_to, number = 1, 0, 0
     records: list[dict[str, str]] = []
     numbers: list[int] = []
@@ -172,12 +177,8 @@ def _read_array(file: IO[bytes], encoding: Encoding, row_check: _RowCheck) -> It
         line, counted_to, number = line + text.count("\n", counted_to, position), position, number + 1
         try:
             record, end = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            raise _broken_array(
-                f"{name}:{error.lineno}", f"invalid JSON at column {error.colno} ({error.msg})"
-            ) from error
-        except RecursionError as error:
-            raise _broken_array(f"{name}:{line}", "the JSON is nested too deeply") from error
+        except (ValueError, RecursionError) as error:
+            raise _broken_array(f"{name}:{getattr(error, 'lineno', line)}", _fault(error)) from error
         if (problem := row_check.problem(record, text[position:end])) is None:
             records.append(record)
             numbers.append(number)
@@ -192,7 +193,17 @@ def _read_array(file: IO[bytes], encoding: Encoding, row_check: _RowCheck) -> It
             line += text.count("\n", counted_to, end)
             raise _broken_array(f"{name}:{line}", "the JSON array goes on without ',' or ']'")
         closed, position = after[1] == "]", after.end()
+    if position < len(text):
+        line += text.count("\n", counted_to, position)
+        raise _broken_array(f"{name}:{line}", "something stands behind the end of the JSON array")
     yield Rows(pa.Table.from_pylist(records, schema=row_check.schema), ids_of(f"{name}#", numbers))
+
+
+def _fault(error: ValueError | RecursionError) -> str:
+    """What Python's parser found wrong; besides its own error it raises one for a number of 4,300 digits."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"invalid JSON at column {error.colno} ({error.msg})"
+    return f"invalid JSON ({'nested too deeply' if isinstance(error, RecursionError) else error})"
 
 
 def _broken_array(place: str, fact: str) -> SourceError:

@@ -1,8 +1,8 @@
 """Makes `datasets.load_dataset("hf_builders/<name>")` find our builders.
 
-`datasets` has no plug-in point, so its `dataset_module_factory` is wrapped: our names are answered, every other name is
-passed on. Importing `datasets` takes a second, which `hf-builders --help` does not need, so where it is not imported
-yet the wrapping waits until it is.
+`datasets` has no plug-in point, so its `dataset_module_factory` is wrapped: our names are answered (a misspelt one with
+the nearest right one), every other name is passed on. Importing `datasets` takes a second, which `hf-builders --help`
+does not need, so where it is not imported yet the wrapping waits until it is.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from hf_builders.registry import PREFIX, list_datasets
+from hf_builders.registry import PREFIX, builder_class, list_datasets
 
 _HOOKED = "datasets.load"
 _WARNING = (
@@ -30,29 +31,35 @@ def install() -> None:
     """Wrap the factory of `datasets`, now or as soon as it is imported; a second call does nothing."""
     if _HOOKED in sys.modules:
         _wrap(sys.modules[_HOOKED])
-        # It has its own reference to the factory.
-        if "datasets.inspect" in sys.modules:
-            _wrap(sys.modules["datasets.inspect"])
     elif not any(isinstance(finder, _WrapOnImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _WrapOnImport())
 
 
-def _wrap(module: ModuleType) -> None:
-    original = getattr(module, "dataset_module_factory", None)
-    if original is None or not hasattr(sys.modules[_HOOKED], "DatasetModule"):
+def _wrap(load: ModuleType) -> None:
+    if not hasattr(load, "dataset_module_factory") or not hasattr(load, "DatasetModule"):
         warnings.warn(_WARNING, UserWarning, stacklevel=2)
-    elif not hasattr(original, "_answers_hf_builders"):
+        return
+    # `datasets.inspect` has its own reference to the factory.
+    for module in (load, sys.modules.get("datasets.inspect")):
+        original = getattr(module, "dataset_module_factory", None)
+        if original is not None and not hasattr(original, "_answers_hf_builders"):
+            module.dataset_module_factory = _answering(original)  # type: ignore[union-attr]
 
-        @functools.wraps(original)
-        def factory(path: str, *args: Any, **options: Any) -> Any:
-            name = str(path).removeprefix(PREFIX)
-            if str(path).startswith(PREFIX) and name in list_datasets():
-                # The builder names its cache after what it reads, so no hash is needed here.
-                return sys.modules[_HOOKED].DatasetModule(f"hf_builders.{name}.builder", "", {"dataset_name": name})
-            return original(path, *args, **options)
 
-        factory._answers_hf_builders = True  # type: ignore[attr-defined]
-        module.dataset_module_factory = factory  # type: ignore[attr-defined]
+def _answering(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The factory `original`, but for our names."""
+
+    @functools.wraps(original)
+    def factory(path: str, *args: Any, **options: Any) -> Any:
+        name = str(path).removeprefix(PREFIX)
+        if str(path).startswith(PREFIX) and (name in list_datasets() or not os.path.exists(path)):
+            # The builder names its cache after what it reads, so no hash is needed here.
+            module = builder_class(name).__module__
+            return sys.modules[_HOOKED].DatasetModule(module, "", {"dataset_name": name})
+        return original(path, *args, **options)
+
+    factory._answers_hf_builders = True  # type: ignore[attr-defined]
+    return factory
 
 
 class _WrapOnImport(importlib.abc.MetaPathFinder):

@@ -9,6 +9,7 @@ import fnmatch
 import glob
 import hashlib
 import os
+import tarfile
 import urllib.parse
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from hf_builders.errors import SourceError
-from hf_builders.sources import SourceFile
+from hf_builders.errors import OptionError, SourceError
+from hf_builders.sources import READ_ERRORS, SourceFile
 
 if TYPE_CHECKING:
     from datasets import DownloadManager
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 DATA_ENVIRONMENT_VARIABLE = "HF_BUILDERS_DATA"
 DataFiles = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 """What `load_dataset` takes as `data_files`: paths or glob patterns, for `train` or by split."""
+_BY_HAND = "get the files by hand and pass data_dir="
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,22 @@ def find_in_folder(folder: str | Path, official: Sequence[OfficialFile], dataset
     return found
 
 
-def find_data_files(data_files: DataFiles, official: Sequence[OfficialFile]) -> list[SourceFile]:
+def find_data_files(
+    data_files: DataFiles, official: Sequence[OfficialFile], data_dir: str | None = None
+) -> list[SourceFile]:
     """The files the caller names, by split; a plain path or list is `train`, as everywhere in `datasets`.
+
+    Args:
+        data_dir: what relative paths start from; the working directory by default.
 
     Raises:
         SourceError: a path or pattern that matches no file.
     """
     by_split = data_files if isinstance(data_files, Mapping) else {"train": data_files}
-    found = []
+    found: dict[SourceFile, None] = {}  # a file that two patterns of a split match is read once
     for split, patterns in by_split.items():
         for pattern in [patterns] if isinstance(patterns, (str, os.PathLike)) else patterns:
-            path = os.path.expanduser(os.fspath(pattern))
+            path = os.path.join(os.path.expanduser(data_dir or ""), os.path.expanduser(os.fspath(pattern)))
             matches = (
                 [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
             )
@@ -88,18 +95,23 @@ def find_data_files(data_files: DataFiles, official: Sequence[OfficialFile]) -> 
                 raise SourceError(
                     f"{pattern}: no such file; data_files takes paths and patterns of files on this machine"
                 )
-            for match in matches:
-                # A file keeps the part of the official file it is named after, or that its path mentions.
-                part = next((o.part for o in official if o.name == Path(match).name), None)
-                part = part or next((o.part for o in official if o.part and o.part in match), "")
-                found += [replace(file, split=str(split), part=part) for file in _members(Path(match))]
-    return found
+            for file in [file for match in matches for file in _members(Path(match))]:
+                found[replace(file, split=str(split), part=_part_of(file, official))] = None
+    if not found:
+        raise SourceError(f"data_files={data_files!r}: names no file")
+    return list(found)
+
+
+def _part_of(file: SourceFile, official: Sequence[OfficialFile]) -> str:
+    """The part a file belongs to: the one its name mentions, or else the folder nearest to it that mentions one."""
+    places = reversed([*Path(file.path).parts, *PurePosixPath(file.member or "").parts])
+    return next((wanted.part for place in places for wanted in official if wanted.part and wanted.part in place), "")
 
 
 def fetch(
-    download: Download, official: Sequence[OfficialFile], mirror: str | None, manager: DownloadManager
+    download: Download, wanted: Sequence[OfficialFile], mirror: str | None, manager: DownloadManager
 ) -> list[SourceFile]:
-    """Download the official files through the manager of `datasets` (its cache, its progress bar) and check them.
+    """Download the wanted files through the manager of `datasets` (its cache, its progress bar) and check them.
 
     Args:
         mirror: an address with the same layout as `download.base_url`, to be asked instead.
@@ -107,25 +119,42 @@ def fetch(
     Raises:
         SourceError: an address does not answer, or its file is not the official one.
     """
+    by_name = {file.name: file for file in wanted}
     found = []
     for path, git_blob in download.files.items():
+        name = PurePosixPath(path).name
+        if not download.is_archive and name not in by_name:
+            continue
         url = (mirror or download.base_url).rstrip("/") + "/" + urllib.parse.quote(path, safe="/?=")
-        by_hand = "get the files by hand and pass data_dir="
         try:
             local = cast(str, manager.download(url))
-        except (OSError, ValueError) as error:
-            raise SourceError(f"{url}: cannot be downloaded ({error}); try again, or {by_hand}") from error
+        except (OSError, ValueError, ImportError) as error:
+            raise SourceError(f"{url}: cannot be downloaded ({error}); try again, or {_BY_HAND}") from error
         if git_blob is not None and (actual := git_blob_id(local)) != git_blob:
             raise SourceError(
                 f"{url}: has git blob id {actual} instead of {git_blob}: damaged on the way, or changed by its "
-                f"publisher; download_mode='force_redownload' tries again, or {by_hand}"
+                f"publisher; download_mode='force_redownload' tries again, or {_BY_HAND}"
             )
         if download.is_archive:
-            found += find_in_folder(cast(str, manager.extract(local)), official, url)
+            found += find_in_folder(_unpack(local, url, manager), wanted, url)
         else:
-            name = PurePosixPath(path).name
-            found += [SourceFile(local, name, o.split, o.part) for o in official if o.name == name]
+            found.append(SourceFile(local, name, by_name[name].split, by_name[name].part))
     return found
+
+
+def _unpack(archive: str, url: str, manager: DownloadManager) -> str:
+    """The folder with what is in a downloaded archive.
+
+    Raises:
+        SourceError: it is none, as when a web page was sent instead, or is damaged.
+    """
+    try:
+        folder = cast(str, manager.extract(archive))
+    except (*READ_ERRORS, tarfile.TarError) as error:
+        raise SourceError(f"{url}: cannot be unpacked ({error}); {_BY_HAND}") from error
+    if not os.path.isdir(folder):
+        raise SourceError(f"{url}: sent something that is no archive, a web page perhaps; {_BY_HAND}")
+    return folder
 
 
 def git_blob_id(path: str) -> str:
@@ -156,11 +185,13 @@ def _members(path: Path) -> Iterator[SourceFile]:
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except zipfile.BadZipFile as error:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
         raise SourceError(f"{path}: is no readable zip ({error}); download it again") from error
-    for member in members:
-        name = PurePosixPath(member).name
+    for info in members:
+        member, name = info.filename, PurePosixPath(info.filename).name
+        if info.flag_bits & 1:
+            raise SourceError(f"{path}: is encrypted; unpack it with its password, and name the folder")
         if not name.startswith(".") and not member.startswith("__MACOSX"):
             yield SourceFile(str(path), name, split="", member=member)
 
@@ -192,16 +223,19 @@ def locate(
     download: bool | str,
     sample: bool,
 ) -> list[SourceFile] | None:
-    """The files of the first that applies: `sample`, `data_files`, `data_dir`, the environment variable, `download`;
-    else the sample again, which lies in the `folder` of the dataset. None where they have to be downloaded first.
+    """The files of the first that applies: `data_files`, `data_dir`, the environment variable, `download`;
+    else the sample, which lies in the `folder` of the dataset. None where they have to be downloaded first.
 
     Raises:
+        OptionError: the sample is asked for and data is named besides.
         SourceError: the place that applies does not hold the files.
     """
     if sample:
+        if data_files or data_dir or download:
+            raise OptionError(f"{folder.name}: sample=True, but data_files, data_dir or download too; choose one")
         return find_in_folder(folder / "sample", official, folder.name)
     if data_files is not None:
-        return find_data_files(data_files, official)
+        return find_data_files(data_files, official, data_dir)
     if data_dir is not None:
         return find_in_folder(data_dir, official, folder.name)
     if (root := os.environ.get(DATA_ENVIRONMENT_VARIABLE)) and Path(root, folder.name).exists():

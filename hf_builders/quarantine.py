@@ -79,9 +79,10 @@ class Account:
     def is_balanced(self) -> bool:
         return self.read == self.kept + self.left_out.total() + self.quarantined.total()
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, source: dict[str, Any]) -> None:
+        """Write the account of one source, with what is known of that file."""
         assert self.is_balanced(), f"rows were lost on the way: {self}"
-        path.write_text(json.dumps(vars(self), ensure_ascii=False), encoding="utf-8")
+        path.write_text(json.dumps({**vars(self), "source": source}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Account:
@@ -108,3 +109,9 @@ def read_accounts(folder: Path) -> dict[str, Account]:
     if not accounts:
         raise SourceError(f"{folder}: holds no account; was this dataset loaded with hf_builders?")
     return accounts
+
+
+def read_sources(folder: Path) -> list[dict[str, Any]]:
+    """The raw files that the Arrow files in `folder` were made of, each once."""
+    sources = [json.loads(path.read_text(encoding="utf-8"))["source"] for path in sorted(folder.glob("account-*.json"))]
+    return [source for i, source in enumerate(sources) if source not in sources[:i]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
@@ -14,6 +16,9 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+"""What opening or reading a raw file raises: no permission, gone meanwhile, a damaged archive."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class SourceFile:
             return cast("IO[bytes]", gzip.open(self.path))
         return open(self.path, "rb")
 
+    @functools.cached_property
     def sha256(self) -> str:
         """Of the bytes on disk (of the whole archive, for a zip)."""
         digest = hashlib.sha256()
@@ -59,15 +65,20 @@ class Rows(NamedTuple):
         return self if pc.all(mask).as_py() else Rows(self.table.filter(mask), self.ids.filter(mask))
 
 
-def ids_of(name: str, positions: Iterable[int]) -> pa.Array:
-    """The id of each row from what comes before its number (`train.json:`) and the number."""
-    return pa.array([f"{name}{position}" for position in positions], pa.string())
+def ids_of(name: str, positions: Sequence[int]) -> pa.Array:
+    """The id of each row from what comes before its number (`train.json:`) and the number.
+
+    >>> ids_of("train.json:", [1, 3]).to_pylist()
+    ['train.json:1', 'train.json:3']
+    """
+    return pc.binary_join_element_wise(name, pa.array(np.asarray(positions, np.int64)).cast(pa.string()), "")
 
 
 def number(sources: Iterable[SourceFile]) -> list[SourceFile]:
     """The same files with an `index` each, and with names that tell them apart."""
     files = list(sources)
-    names = [file.name for file in files]
+    # A name in another encoding than this machine's (a GBK archive unpacked on Linux) is no text as it is.
+    names = [os.fsencode(file.name).decode(errors="backslashreplace") for file in files]
     if len(set(names)) < len(names):
         places = [PurePosixPath(Path(file.path).resolve().as_posix()) / (file.member or "") for file in files]
         common = os.path.commonpath([place.parent for place in places])
@@ -76,12 +87,10 @@ def number(sources: Iterable[SourceFile]) -> list[SourceFile]:
 
 
 def describe(source: SourceFile) -> dict[str, Any]:
-    """What a manifest says of a source."""
+    """What accounts and manifests say of a raw file."""
     return {
         "name": source.name,
-        "path": source.path,
         "member": source.member,
-        "split": source.split,
         "num_bytes": os.path.getsize(source.path),
-        "sha256": source.sha256(),
+        "sha256": source.sha256,
     }

@@ -14,7 +14,7 @@ from hf_builders.errors import OptionError
 def check_fractions(fractions: Mapping[str, float]) -> None:
     """Raises `OptionError` unless each fraction is above 0 and `train` keeps a share."""
     for split, fraction in fractions.items():
-        if not 0 < fraction < 1:
+        if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
             raise OptionError(f"{split}={fraction!r}: a fraction of the rows must lie between 0 and 1")
     if sum(fractions.values()) >= 1:
         parts = ", ".join(f"{split}={fraction}" for split, fraction in fractions.items())
@@ -27,7 +27,7 @@ def assign_splits(keys: pa.Array, fractions: Mapping[str, float]) -> pa.Array:
     Keys that differ only in letter case, width, spaces or punctuation share a split. A row's split depends on its key
     and the fractions alone, so it does not move when other rows come or go.
 
-    >>> questions = pa.array(["头痛怎么办？", "头痛 怎么办", "高血压能吃党参吗", "感冒发烧"])
+    >>> questions = pa.array(["头痛怎么办？", "头痛 怎么办", "高血压能吃党参吗", "胃痛"])
     >>> assign_splits(questions, {"test": 0.5}).to_pylist()
     ['train', 'train', 'train', 'test']
     """

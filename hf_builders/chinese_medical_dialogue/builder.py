@@ -35,7 +35,7 @@ NO_ASK = "无"
 
 @dataclass
 class DialogueConfig(ViewConfig):
-    divisions: list[str] | None = None
+    divisions: str | list[str] | None = None
     """Which of the six, by Chinese or English name; all that are there by default."""
     max_question_chars: int | None = None
     """Leave out longer questions, in characters (200 in the well-known recipe)."""
@@ -65,6 +65,14 @@ class Builder(RecordBuilder):
     def selects(self, source: SourceFile, config: ViewConfig) -> bool:
         assert isinstance(config, DialogueConfig)
         return config.divisions is None or source.part in _chinese_names(config.divisions)
+
+    def check(self, config: ViewConfig) -> None:
+        assert isinstance(config, DialogueConfig)
+        for option in ("max_question_chars", "max_answer_chars"):
+            limit = getattr(config, option)
+            if limit is not None and (not isinstance(limit, int) or limit < 1):
+                raise OptionError(f"{option}={limit!r}: takes a number of characters, 1 or more")
+        _chinese_names(config.divisions or [])
 
     def fractions(self, config: ViewConfig) -> dict[str, float]:
         assert isinstance(config, DialogueConfig)
@@ -107,15 +115,16 @@ def _question(title: pa.Array, ask: pa.Array) -> pa.Array:
     return pc.if_else(drops_ask, title, pc.if_else(drops_title, ask, both))
 
 
-def _chinese_names(divisions: list[str]) -> list[str]:
-    """The divisions by the names their files have.
+def _chinese_names(divisions: str | list[str]) -> list[str]:
+    """One or some divisions by the names their files have.
 
     >>> _chinese_names(["surgery", "内科"])
     ['外科', '内科']
     """
     chinese = {name: division for division, english, _, _ in DIVISIONS for name in (division, english)}
-    for name in divisions:
+    names = [divisions] if isinstance(divisions, str) else divisions
+    for name in names:
         if name not in chinese:
             known = ", ".join(f"{division} ({english})" for division, english, _, _ in DIVISIONS)
             raise OptionError(f"no division {name!r}{did_you_mean(name, chinese)}; the divisions are {known}")
-    return [chinese[name] for name in divisions]
+    return [chinese[name] for name in names]

@@ -1,0 +1,117 @@
+"""Datasets are found by looking, and the direct route gives what the hooked one gives."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+import yaml
+from datasets import load_dataset
+
+import hf_builders
+from hf_builders import OptionError, SourceError, list_datasets
+from hf_builders.builder import RecordBuilder
+from hf_builders.registry import builder_class
+
+PACKAGE = Path(hf_builders.__file__).parent
+
+
+def test_the_names_are_the_folders_with_a_builder() -> None:
+    assert list_datasets() == sorted(path.parent.name for path in PACKAGE.glob("*/builder.py"))
+    assert {"adgen", "chinese_medical_dialogue"} <= set(list_datasets())
+
+
+@pytest.mark.parametrize("name", list_datasets())
+class TestEveryDataset:
+    def test_its_folder_holds_builder_card_and_sample(self, name: str) -> None:
+        folder = PACKAGE / name
+        assert (folder / "builder.py").is_file()
+        assert (folder / "README.md").is_file()
+        assert any(path.is_file() for path in (folder / "sample").rglob("*"))
+        # datasets takes a module named like its folder for a dataset script, and refuses it.
+        assert not (folder / f"{name}.py").exists()
+
+    def test_its_card_lists_sample_files_for_datasets_that_runs_without_us(self, name: str) -> None:
+        card = (PACKAGE / name / "README.md").read_text(encoding="utf-8")
+        _, header, body = card.split("---\n", 2)
+        configs = yaml.safe_load(header)["configs"]
+        paths = [entry["path"] for config in configs for entry in config["data_files"]]
+        patterns = [pattern for path in paths for pattern in ([path] if isinstance(path, str) else path)]
+        assert patterns
+        for pattern in patterns:
+            assert pattern.startswith("sample/")
+            assert list((PACKAGE / name).glob(pattern)), pattern
+        assert body.strip()
+
+    def test_its_number_of_sample_rows_is_the_truth(self, name: str) -> None:
+        loaded = load_dataset(f"hf_builders/{name}", sample=True)
+        assert sum(split.num_rows for split in loaded.values()) == builder_class(name).num_sample_rows > 0
+        assert (
+            sum(account.read for account in hf_builders.account(loaded).values()) == builder_class(name).num_sample_rows
+        )
+
+    def test_every_view_shows_every_sample_row_under_an_id_of_its_own(self, name: str) -> None:
+        cls = builder_class(name)
+        assert issubclass(cls, RecordBuilder)
+        assert cls.summary()
+        views = [config.name for config in cls.BUILDER_CONFIGS]
+        assert views[0] == "source"
+        for view in views[1:]:
+            loaded = load_dataset(f"hf_builders/{name}", view, sample=True)
+            ids = [record_id for split in loaded.values() for record_id in split["id"]]
+            assert len(ids) == len(set(ids)) == cls.num_sample_rows
+
+    def test_both_routes_and_streaming_give_the_same(self, name: str) -> None:
+        hooked = load_dataset(f"hf_builders/{name}", "messages", sample=True)
+        direct = hf_builders.load_dataset(name, "messages", sample=True)
+        streamed = hf_builders.load_dataset(f"hf_builders/{name}", "messages", sample=True, streaming=True)
+        for split in hooked:
+            assert hooked[split].to_list() == direct[split].to_list() == list(streamed[split])
+            assert hooked[split].features == direct[split].features == streamed[split].features
+
+
+@pytest.mark.parametrize("name", ["adgn", "hf_builders/adgn"])
+def test_an_unknown_name_gets_the_nearest_right_one(name: str) -> None:
+    with pytest.raises(OptionError) as error:
+        hf_builders.load_dataset(name)
+    assert str(error.value) == (
+        f"no dataset 'adgn'; did you mean 'adgen'?; the datasets are {', '.join(list_datasets())}"
+    )
+
+
+def test_arguments_of_the_direct_route_do_what_they_do_in_datasets(adgen_folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "my cache"
+    given: dict[str, Any] = {"data_dir": adgen_folder, "cache_dir": cache}
+    rows = hf_builders.load_dataset("adgen", "messages", split="train[1:]", **given)
+    assert rows["id"][:] == ["train.json:2", "train.json:3"]
+    arrow = Path(rows.cache_files[0]["filename"])
+    assert cache in arrow.parents
+    inode = arrow.stat().st_ino
+    again = hf_builders.load_dataset("adgen", "messages", split="train+validation", **given)
+    assert (again.num_rows, arrow.stat().st_ino) == (5, inode)
+    hf_builders.load_dataset("adgen", "messages", download_mode="force_redownload", **given)
+    assert arrow.stat().st_ino != inode
+    streamed = hf_builders.load_dataset("adgen", "messages", split="validation", streaming=True, **given)
+    assert isinstance(streamed, datasets.IterableDataset)
+    assert [row["id"] for row in streamed] == ["dev.json:1", "dev.json:2"]
+
+
+def test_a_dataset_with_a_past_has_no_account_of_its_own(adgen_folder: Path) -> None:
+    loaded = load_dataset("hf_builders/adgen", data_dir=adgen_folder)
+    assert {split: account.kept for split, account in hf_builders.account(loaded).items()} == {
+        "train": 3,
+        "validation": 2,
+    }
+    assert hf_builders.account(loaded["train"])["train"].read == 3
+    with pytest.raises(SourceError, match="so it has no account"):
+        hf_builders.account(datasets.Dataset.from_dict({"a": [1]}))
+
+
+def test_loading_warns_of_nothing(adgen_folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for view in ("source", "messages"):
+            assert len(hf_builders.load_dataset("adgen", view, data_dir=adgen_folder)) == 2
