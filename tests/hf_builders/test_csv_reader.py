@@ -38,8 +38,9 @@ def read(
 
 
 def python_rows(text: str) -> list[list[str]]:
-    """What the `csv` module reads; a blank line is no row."""
-    return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    """What the `csv` module reads; a blank line is no row. Python 3.10 refuses NUL, so it goes in and out as U+E000."""
+    rows = csv.reader(io.StringIO(text.replace("\0", "\ue000"), newline=""))
+    return [[cell.replace("\ue000", "\0") for cell in row] for row in rows if row]
 
 
 TRICKY = (
@@ -208,7 +209,9 @@ def test_a_file_cut_off_inside_a_character_does_not_pass_for_whole(tmp_path: Pat
     assert bad_rows.counts == {"undecodable": 1}
 
 
-CELL = st.text(st.one_of(st.sampled_from('",\n\r 内'), st.characters(exclude_categories=["Cs"])), max_size=8)
+# NUL is in the soup below; Python 3.10's writer does not take it.
+CHARACTER = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+CELL = st.text(st.one_of(st.sampled_from('",\n\r 内'), CHARACTER), max_size=8)
 SOUP = st.text(st.sampled_from('a,,"\n\r \x00内'), max_size=40)
 
 
