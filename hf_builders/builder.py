@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import warnings
@@ -19,20 +18,20 @@ import pyarrow.compute as pc
 from datasets.builder import Key
 from datasets.exceptions import DatasetGenerationError
 
-from hf_builders import schema
 from hf_builders.errors import HfBuildersError, OptionError, SourceError, did_you_mean
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE, DataFiles, Download, OfficialFile, fetch, locate
 from hf_builders.quarantine import (
     Account,
-    BadRow,
     OnBadRow,
     Quarantine,
     account_path,
     quarantine_path,
     read_accounts,
 )
+from hf_builders.schema import DIALOGUE_VIEWS, FEATURES
 from hf_builders.sources import READ_ERRORS, Rows, SourceFile, describe, number
 from hf_builders.splits import assign_splits, check_fractions
+from hf_builders.views import Dialogue, show_dialogue
 
 logger = datasets.utils.logging.get_logger(__name__)
 
@@ -48,6 +47,7 @@ _SHARED_MODULES = (
     "schema",
     "sources",
     "splits",
+    "views",
 )
 
 
@@ -70,7 +70,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     """
 
     BUILDER_CONFIG_CLASS = ViewConfig
-    BUILDER_CONFIGS: ClassVar[list[ViewConfig]] = [ViewConfig(name=view) for view in schema.DIALOGUE_VIEWS]
+    BUILDER_CONFIGS: ClassVar[list[ViewConfig]] = [ViewConfig(name=view) for view in DIALOGUE_VIEWS]
     DEFAULT_CONFIG_NAME = "source"
 
     source_features: ClassVar[datasets.Features]
@@ -89,12 +89,12 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """The records of one raw file, with the columns of `source_features`."""
         raise NotImplementedError
 
-    def dialogue(self, records: pa.Table) -> schema.Dialogue:
+    def dialogue(self, records: pa.Table) -> Dialogue:
         """Question and answer of each record: what every view but `source` is made of."""
         raise NotImplementedError
 
-    def selects(self, source: SourceFile, config: ViewConfig) -> bool:
-        """Whether the caller's options want this raw file."""
+    def selects(self, part: str, config: ViewConfig) -> bool:
+        """Whether the caller's options want the raw files of this part."""
         return True
 
     def left_out(self, records: pa.Table) -> dict[str, pa.Array]:
@@ -145,7 +145,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             download=config.download,
             sample=config.sample,
         )
-        self.sources = None if located is None else number(file for file in located if self.selects(file, config))
+        self.sources = None if located is None else number(file for file in located if self.selects(file.part, config))
         if self.sources == []:
             raise OptionError(
                 f"{self._folder.name}: no file is left; there are {', '.join(file.name for file in located or [])}"
@@ -187,7 +187,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def _info(self) -> datasets.DatasetInfo:
         view = self.config.name
-        return datasets.DatasetInfo(features=self.source_features if view == "source" else schema.FEATURES[view])
+        return datasets.DatasetInfo(features=self.source_features if view == "source" else FEATURES[view])
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
         sources = self.sources
@@ -211,11 +211,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         if dl_manager.is_streaming:  # its manager hands out addresses; a file has to be here to be checked
             dl_manager = datasets.DownloadManager(self.dataset_name, download_config=dl_manager.download_config)
         mirror = self.config.download if isinstance(self.config.download, str) else None
-        wanted = [
-            file
-            for file in self.official_files
-            if self.selects(SourceFile("", file.name, file.split, file.part), self.config)
-        ]
+        wanted = [file for file in self.official_files if self.selects(file.part, self.config)]
         return number(fetch(self.official_download, wanted, mirror, dl_manager))
 
     def _warn_of_sample(self) -> None:
@@ -230,9 +226,12 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def _prepare_split(self, split_generator: datasets.SplitGenerator, **options: Any) -> None:
         # Still a temporary folder here: accounts and quarantine are renamed into the cache with the Arrow files.
-        self._accounts_folder = Path(self._output_dir)
-        super()._prepare_split(split_generator, **options)
-        account = read_accounts(self._accounts_folder)[str(split_generator.name)]
+        self._accounts_folder = folder = Path(self._output_dir)
+        try:
+            super()._prepare_split(split_generator, **options)
+        finally:
+            self._accounts_folder = None  # the same builder may stream next
+        account = read_accounts(folder)[str(split_generator.name)]
         if not account.kept:  # the library would say "corresponds to no data"
             raise SourceError(
                 f"{self.dataset_name}: no row is left for {str(split_generator.name)!r}; of {account.read:,} read, "
@@ -296,20 +295,6 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             account.left_out.update({reason: int(is_hit.sum())})
             is_kept &= ~is_hit
         rows = rows.filter(is_kept)
-        view = self.config.name
-        if view == "source":
+        if self.config.name == "source":
             return rows.table.cast(self.source_features.arrow_schema)
-        return self._show_dialogue(view, rows, bad_rows)
-
-    def _show_dialogue(self, view: str, rows: Rows, bad_rows: Quarantine) -> pa.Table:
-        dialogue = self.dialogue(rows.table)
-        is_blank = np.zeros(len(rows.table), dtype=bool)
-        for role, messages in (("user", dialogue.question), ("assistant", dialogue.answer)):
-            is_hit = schema.is_blank(messages).to_numpy(zero_copy_only=False) & ~is_blank
-            is_blank |= is_hit
-            blank = rows.filter(is_hit)
-            for place, record in zip(blank.ids.to_pylist(), blank.table.to_pylist(), strict=True):
-                fact = f"the {role} message is blank; a dialogue needs a question and an answer"
-                bad_rows.add(BadRow(place, f"blank_{role}", fact, json.dumps(record, ensure_ascii=False)))
-        table = schema.arrange(view, rows.ids, dialogue)
-        return table.filter(pa.array(~is_blank)) if is_blank.any() else table
+        return show_dialogue(self.config.name, rows, self.dialogue(rows.table), bad_rows)

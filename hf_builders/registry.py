@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hf_builders.errors import OptionError, did_you_mean
+from hf_builders.errors import OptionError, SourceError, did_you_mean
+from hf_builders.quarantine import Account, read_accounts
 
 if TYPE_CHECKING:
     import datasets
 
     from hf_builders.builder import RecordBuilder
-    from hf_builders.quarantine import Account
 
 PREFIX = "hf_builders/"
 _FOLDER = Path(__file__).parent
@@ -82,9 +82,6 @@ def account(dataset: datasets.Dataset | datasets.DatasetDict) -> dict[str, Accou
     >>> account(load_dataset("adgen", sample=True))["train"].kept
     240
     """
-    from hf_builders.errors import SourceError
-    from hf_builders.quarantine import read_accounts
-
     some = next(iter(dataset.values())) if isinstance(dataset, dict) else dataset
     if not some.cache_files:
         raise SourceError(

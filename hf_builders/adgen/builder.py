@@ -8,8 +8,9 @@ from hf_builders.builder import RecordBuilder
 from hf_builders.json_reader import read_json
 from hf_builders.locations import Download, OfficialFile
 from hf_builders.quarantine import Quarantine
-from hf_builders.schema import Dialogue, column, text_features
+from hf_builders.schema import text_features
 from hf_builders.sources import Rows, SourceFile
+from hf_builders.views import Dialogue, column
 
 
 class Builder(RecordBuilder):

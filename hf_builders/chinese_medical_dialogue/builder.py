@@ -12,8 +12,9 @@ from hf_builders.csv_reader import read_csv
 from hf_builders.errors import OptionError, did_you_mean
 from hf_builders.locations import Download, OfficialFile
 from hf_builders.quarantine import Quarantine
-from hf_builders.schema import DIALOGUE_VIEWS, Dialogue, column, text_features
+from hf_builders.schema import DIALOGUE_VIEWS, text_features
 from hf_builders.sources import Rows, SourceFile
+from hf_builders.views import Dialogue, column
 
 COLUMNS = ("department", "title", "ask", "answer")
 # Division, its English name, its official file, the git blob id of that file at the commit below.
@@ -62,9 +63,9 @@ class Builder(RecordBuilder):
     num_official_rows = 792_099
     num_sample_rows = 300
 
-    def selects(self, source: SourceFile, config: ViewConfig) -> bool:
+    def selects(self, part: str, config: ViewConfig) -> bool:
         assert isinstance(config, DialogueConfig)
-        return config.divisions is None or source.part in _chinese_names(config.divisions)
+        return config.divisions is None or part in _chinese_names(config.divisions)
 
     def check(self, config: ViewConfig) -> None:
         assert isinstance(config, DialogueConfig)

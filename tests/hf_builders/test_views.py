@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from hf_builders.schema import FEATURES, Dialogue, arrange, is_blank
+from hf_builders.schema import FEATURES
+from hf_builders.views import Dialogue, arrange, is_blank
 
 QUESTIONS, ANSWERS = ["问一", "问\n二", "", "😀"], ["答一", "", "答三", '"答"四']
 IDS = [f"a.csv#{i}" for i in range(4)]
