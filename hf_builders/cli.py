@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -121,7 +122,8 @@ def _train(options: argparse.Namespace) -> None:
     from hf_builders.run_config import read_run_config
     from hf_builders.train import train
 
-    trained = train(read_run_config(options.config))
+    with contextlib.redirect_stdout(sys.stderr):  # Trainer prints its progress; stdout is for what came of it
+        trained = train(read_run_config(options.config))
     if trained.resumed_from is not None:
         print(f"resumed from {trained.resumed_from}")
     print(f"steps   {trained.num_steps:,}")

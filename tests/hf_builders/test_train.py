@@ -1,6 +1,7 @@
 """`train`: the loss falls, a run that was cut off goes on, and checkpoints of other data are not gone on from."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch (extra train)")
 
+from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepare import prepare
 from hf_builders.run_config import (
@@ -21,7 +23,8 @@ from hf_builders.run_config import (
 )
 from hf_builders.train import train
 
-TOKENIZER = str(Path(__file__).parents[2] / "configs" / "demo_tokenizer")
+ROOT = Path(__file__).parents[2]
+TOKENIZER = str(ROOT / "configs" / "demo_tokenizer")
 TINY_GLM = {
     "model_type": "glm",
     "hidden_size": 32,
@@ -128,3 +131,19 @@ def test_a_config_without_a_train_section_says_so(prepared_folder: Path, tmp_pat
     config = dataclasses.replace(config_of(prepared_folder, tmp_path), train=None)
     with pytest.raises(ConfigError, match="train: the run config has no such section"):
         train(config)
+
+
+def test_the_command_prints_first_and_last_loss_and_keeps_progress_off_stdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (ROOT / "configs" / "demo.yaml").read_text(encoding="utf-8").replace("configs/demo_tokenizer", TOKENIZER)
+    config = config.replace("num_train_epochs: 4", "max_steps: 20")
+    (tmp_path / "demo.yaml").write_text(config, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare", "demo.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["train", "demo.yaml"]) == 0
+    steps, loss, written = capsys.readouterr().out.splitlines()
+    assert (steps, written) == ("steps   20", "written out/demo_model/")
+    first, last = map(float, re.findall(r"\d+\.\d{3}", loss))
+    assert last < first
