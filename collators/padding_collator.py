@@ -24,9 +24,9 @@ class PaddingCollator:
     (-100 on padding): int64 tensors, B × T. Other columns (`id`, `length`) are left out; an `attention_mask` is kept.
 
     Args:
-        pad_to_multiple_of: tokens; T is rounded up to a multiple, which tensor cores like; 1 turns it off.
+        pad_to_multiple_of: tokens; T is rounded up to a multiple, which tensor cores like; 1 or None turns it off.
         padding_side: "right" for training, "left" for generation.
-        max_length: tokens; T is exactly this, for hardware that wants one shape; None takes the longest row.
+        max_length: tokens; T is made from this, for hardware that wants one shape; None takes the longest row.
 
     >>> from types import SimpleNamespace
     >>> collate = PaddingCollator(SimpleNamespace(pad_token_id=0), pad_to_multiple_of=4)
@@ -46,19 +46,15 @@ class PaddingCollator:
         self,
         tokenizer: Any,
         *,
-        pad_to_multiple_of: int = 8,
+        pad_to_multiple_of: int | None = 8,
         padding_side: Literal["right", "left"] = "right",
         max_length: int | None = None,
     ) -> None:
         if padding_side not in ("right", "left"):
             raise TokenizationError(f"padding_side={padding_side!r}: expected 'right' or 'left'")
+        pad_to_multiple_of = 1 if pad_to_multiple_of is None else pad_to_multiple_of
         if pad_to_multiple_of < 1:
             raise TokenizationError(f"pad_to_multiple_of={pad_to_multiple_of}: expected 1 (no rounding) or more")
-        if max_length is not None and max_length % pad_to_multiple_of:
-            raise TokenizationError(
-                f"max_length={max_length} is no multiple of pad_to_multiple_of={pad_to_multiple_of}; "
-                "change one, or set pad_to_multiple_of=1"
-            )
         self.pad_token_id = _pad_token_id(tokenizer)
         self.pad_to_multiple_of = pad_to_multiple_of
         self.padding_side = padding_side
@@ -99,7 +95,7 @@ class PaddingCollator:
                 f"row {int(lengths.argmax())} of the batch: {longest} tokens, longer than "
                 f"max_length={self.max_length}; tokenize with this max_length"
             )
-        width = self.max_length or -(-longest // self.pad_to_multiple_of) * self.pad_to_multiple_of
+        width = -(-(self.max_length or longest) // self.pad_to_multiple_of) * self.pad_to_multiple_of
         places = np.arange(width)
         if self.padding_side == "left":
             return places >= width - lengths[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 import os
 import sys
@@ -85,13 +86,13 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """One line about the dataset: the docstring of its module."""
         return (sys.modules[cls.__module__].__doc__ or "").strip()
 
+    @abc.abstractmethod
     def read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
         """The records of one raw file, with the columns of `source_features`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def dialogue(self, records: pa.Table) -> Dialogue:
         """Question and answer of each record: what every view but `source` is made of."""
-        raise NotImplementedError
 
     def selects(self, part: str, config: ViewConfig) -> bool:
         """Whether the caller's options want the raw files of this part."""
