@@ -94,9 +94,9 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def dialogue(self, records: pa.Table) -> Dialogue:
         """Question and answer of each record: what every view but `source` is made of."""
 
-    def selects(self, part: str, config: ViewConfig) -> bool:
-        """Whether the caller's options want the raw files of this part."""
-        return True
+    def parts(self, config: ViewConfig) -> list[str] | None:
+        """The parts the caller's options name, each of which must be there; None takes all that are."""
+        return None
 
     def left_out(self, records: pa.Table) -> dict[str, pa.Array]:
         """Which records the caller's options leave out: n booleans for each reason."""
@@ -146,15 +146,22 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             download=config.download,
             sample=config.sample,
         )
-        self.sources = None if located is None else number(file for file in located if self.selects(file.part, config))
-        if self.sources == []:
-            raise OptionError(
-                f"{self._folder.name}: no file is left; there are {', '.join(file.name for file in located or [])}"
-            )
+        self.sources = None if located is None else self._selected(located, self.parts(config))
         if not config.sample and self.sources and self._folder in Path(self.sources[0].path).parents:
             self._warn_of_sample()
         self.hash = self._content_hash()
         return config, config_id
+
+    def _selected(self, located: list[SourceFile], parts: list[str] | None) -> list[SourceFile]:
+        """The raw files of the parts that were asked for, each of which is there."""
+        there, names = {(file.split, file.part) for file in located}, ", ".join(file.name for file in located)
+        for part in parts or []:
+            if part not in {file.part for file in located}:
+                raise SourceError(f"{self._folder.name}: {part} was asked for, and none of {names} is a file of it")
+        absent = [file.name for file in self.official_files if (file.split, file.part) not in there]
+        if absent and parts is None and self._data_files is None:
+            logger.warning(f"{self._folder.name}: reads {names}; there is no {', '.join(absent)}")
+        return number(file for file in located if parts is None or file.part in parts)
 
     def _check_names(self, view: str | None, options: dict[str, Any]) -> None:
         name, views = self._folder.name, list(self.builder_configs)
@@ -212,13 +219,15 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         if dl_manager.is_streaming:  # its manager hands out addresses; a file has to be here to be checked
             dl_manager = datasets.DownloadManager(self.dataset_name, download_config=dl_manager.download_config)
         mirror = self.config.download if isinstance(self.config.download, str) else None
-        wanted = [file for file in self.official_files if self.selects(file.part, self.config)]
+        parts = self.parts(self.config)
+        wanted = [file for file in self.official_files if parts is None or file.part in parts]
         return number(fetch(self.official_download, wanted, mirror, dl_manager))
 
     def _warn_of_sample(self) -> None:
-        name = self._folder.name
+        name, root = self._folder.name, os.environ.get(DATA_ENVIRONMENT_VARIABLE)
+        cause = f"{DATA_ENVIRONMENT_VARIABLE}={root} holds no {name}/" if root else "no data was named"
         warnings.warn(
-            f"{name}: no data was named, so these are {self.num_sample_rows:,} invented rows bundled as a sample; "
+            f"{name}: {cause}, so these are {self.num_sample_rows:,} invented rows bundled as a sample; "
             f"the real set has {self.num_official_rows:,}. Get it with download=True, name its folder with data_dir= "
             f"or {DATA_ENVIRONMENT_VARIABLE} (a folder that holds {name}/), or keep the sample with sample=True",
             UserWarning,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hf_builders import __version__
 from hf_builders.errors import HfBuildersError
 
-_DONE, _OUR_ERROR = 0, 1  # argparse itself exits with 2 on wrong usage
+_DONE, _OUR_ERROR, _INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 on wrong usage
 _PREPARED_COLUMNS = (
     "split",
     "rows read",
@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (HfBuildersError, TokenizationError) as error:
         print(f"hf-builders: {error}", file=sys.stderr)
         return _OUR_ERROR
+    except KeyboardInterrupt:
+        print("hf-builders: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     return _DONE
 
 
@@ -114,6 +117,10 @@ def _prepare(options: argparse.Namespace) -> None:
         for kind in ("left_out", "quarantined", "set_aside"):
             for reason, count in getattr(summary, kind).items():
                 print(f"{split}: {count:,} rows {kind.replace('_', ' ')}: {reason}")
+        if summary.rows_cut:
+            print(f"{split}: {summary.rows_cut:,} rows cut to max_length, by {summary.tokens_cut:,} tokens in all")
+        if summary.tokens_straddling:
+            print(f"{split}: {summary.tokens_straddling:,} tokens not trained: half prompt, half answer")
     print(f"digest  {prepared.digest}")
     print(f"written {prepared.folder}/ (data/, quarantine/, manifest.json)")
 
@@ -127,17 +134,23 @@ def _train(options: argparse.Namespace) -> None:
     if trained.resumed_from is not None:
         print(f"resumed from {trained.resumed_from}")
     print(f"steps   {trained.num_steps:,}")
-    ratio = trained.last_loss / trained.first_loss
-    print(f"loss    first {trained.first_loss:.3f}, last {trained.last_loss:.3f} ({ratio:.2f} x the first)")
+    if trained.losses:
+        first, last = trained.losses[0], trained.losses[-1]
+        print(f"loss    first {first:.3f}, last {last:.3f} ({last / first:.2f} x the first)")
+    else:
+        print("loss    was never logged; a smaller train.arguments.logging_steps shows it")
     print(f"written {trained.folder}/")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell; text to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width)
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        print("  ".join(cells).rstrip())
+    """Columns as wide as their widest cell; text stands to the left, numbers and what is above them to the right."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        width, is_number = max(map(len, column)), column[-1][:1].isdigit()
+        columns.append([cell.rjust(width) if is_number else cell.ljust(width) for cell in column])
+    for row in zip(*columns, strict=True):
+        print("  ".join(row).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

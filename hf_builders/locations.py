@@ -86,7 +86,10 @@ def find_data_files(
     by_split = data_files if isinstance(data_files, Mapping) else {"train": data_files}
     found: dict[SourceFile, None] = {}  # a file that two patterns of a split match is read once
     for split, patterns in by_split.items():
-        for pattern in [patterns] if isinstance(patterns, (str, os.PathLike)) else patterns:
+        names = [patterns] if isinstance(patterns, (str, os.PathLike)) else patterns
+        if not isinstance(names, (list, tuple)):
+            raise OptionError(f"data_files: {split} is {patterns!r}; takes a path, a pattern, or a list of them")
+        for pattern in names:
             path = os.path.join(os.path.expanduser(data_dir or ""), os.path.expanduser(os.fspath(pattern)))
             matches = (
                 [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))

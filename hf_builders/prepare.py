@@ -1,9 +1,4 @@
-"""A run config in, a folder of token rows out, with the manifest that proves what is in it.
-
-OUT/data/         token rows by split (`datasets.load_from_disk`)
-OUT/manifest.json sources, options, versions, counts, statistics and a digest of all ids and labels
-OUT/quarantine/   raw rows that could not be read, and records that gave no token row, each with its reason
-"""
+"""A run config in, a folder of token rows out, with the manifest that proves what is in it (`prepared_folder`)."""
 
 from __future__ import annotations
 
@@ -23,15 +18,17 @@ import numpy as np
 import pyarrow.compute as pc
 
 import collators
+from collators.tokenization import code_digest
 from collators.tokenizers import tokenizer_digest
 from hf_builders import __version__
 from hf_builders.builder import RecordBuilder
-from hf_builders.errors import SourceError
+from hf_builders.errors import ConfigError
+from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE
+from hf_builders.prepared_folder import drafted, write_manifest
 from hf_builders.quarantine import Account, read_accounts, read_sources
 from hf_builders.registry import builder_class
 from hf_builders.run_config import DatasetSection, RunConfig, TokenizeSection
 
-MANIFEST = "manifest.json"
 _LIBRARIES = ("datasets", "pyarrow", "numpy", "transformers", "tokenizers", "sentencepiece")
 
 
@@ -47,6 +44,11 @@ class SplitSummary:
     """Bad raw rows, by reason."""
     set_aside: dict[str, int]
     """Records that gave no token row, by reason."""
+    rows_cut: int
+    """Kept rows that lost tokens to `max_length`, and how many they lost:"""
+    tokens_cut: int
+    tokens_straddling: int
+    """Tokens across the border of prompt and answer; they are not trained."""
     tokens: int
     trained_tokens: int
     length_percentiles: dict[str, int]
@@ -68,43 +70,20 @@ def prepare(config: RunConfig) -> Prepared:
         HfBuildersError: names, options or raw files are wrong, or the output folder holds something else.
         collators.TokenizationError: the tokenizer or its template does not do, or no row of a split is left.
     """
-    folder = Path(config.output.dir)
-    _check_replaceable(folder)
-    builder, records = _load(config.dataset)
-    tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
-    accounts = read_accounts(Path(builder.cache_dir))
-    rows = collators.token_rows(records, tokenizer, num_proc=config.tokenize.num_proc, **_rules(config.tokenize))
-
-    draft = folder.with_name(f".{folder.name}.draft-{os.getpid()}")
-    try:
-        (draft / "quarantine").mkdir(parents=True)
+    if config.dataset.view == "source":
+        raise ConfigError("dataset.view: 'source' has no conversations to tokenize; choose messages or another view")
+    with drafted(config.output.dir) as draft:
+        builder, records = _load(config.dataset)
+        tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
+        rows = collators.token_rows(records, tokenizer, num_proc=config.tokenize.num_proc, **_rules(config.tokenize))
         collators.kept_rows(rows, max_length=config.tokenize.max_length).save_to_disk(draft / "data")
         kept = datasets.load_from_disk(draft / "data")  # what is counted and hashed is what was written
-        for split, table in rows.items():
-            _write_set_aside(table, draft / "quarantine" / f"{split}-records.jsonl")
-        for path in Path(builder.cache_dir).glob("quarantine-*.jsonl"):
-            shutil.copy(path, draft / "quarantine" / path.name.removeprefix("quarantine-"))
+        _write_quarantine(draft / "quarantine", rows, Path(builder.cache_dir))
+        accounts = read_accounts(Path(builder.cache_dir))
         summaries = {split: _summarise(table, kept[split], accounts[split]) for split, table in rows.items()}
         digest = digest_of(kept)
-        manifest = _manifest(config, builder, tokenizer, summaries, digest)
-        (draft / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        _swap_in(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return Prepared(folder, summaries, digest)
-
-
-def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """The manifest of a prepared folder.
-
-    Raises:
-        SourceError: there is none.
-    """
-    path = Path(folder, MANIFEST)
-    if not path.is_file():
-        raise SourceError(f"{folder}: holds no {MANIFEST}; make the folder with `hf-builders prepare`")
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+        write_manifest(draft, _facts(config, builder, tokenizer, summaries, digest))
+    return Prepared(Path(config.output.dir), summaries, digest)
 
 
 def digest_of(splits: datasets.DatasetDict) -> str:
@@ -135,29 +114,43 @@ def _load(section: DatasetSection) -> tuple[RecordBuilder, datasets.DatasetDict]
     builder = builder_class(section.name)(
         config_name=section.view, on_bad_row=section.on_bad_row, **origin, **section.options
     )
+    if section.download and builder.sources is not None:
+        raise ConfigError(
+            f"dataset.download: {DATA_ENVIRONMENT_VARIABLE}={os.environ[DATA_ENVIRONMENT_VARIABLE]} holds {section.name}/, "
+            "which goes before a download; name that folder as dataset.data_dir, or unset the variable"
+        )
     builder.download_and_prepare(num_proc=section.num_proc)
     return builder, builder.as_dataset()
 
 
-def _write_set_aside(rows: datasets.Dataset, path: Path) -> None:
-    table = rows.with_format("arrow")[:]
-    table = table.filter(pc.is_valid(table["set_aside"])).select(["id", "length", "set_aside"])
-    if len(table):
-        with path.open("w", encoding="utf-8") as file:
-            for record in table.rename_columns(["id", "length", "reason"]).to_pylist():
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+def _write_quarantine(folder: Path, rows: datasets.DatasetDict, cache_folder: Path) -> None:
+    """The bad raw rows of the load, and the records that gave no token row."""
+    folder.mkdir()
+    for path in cache_folder.glob("quarantine-*.jsonl"):
+        shutil.copy(path, folder / path.name.removeprefix("quarantine-"))
+    for split, some in rows.items():
+        table = some.with_format("arrow")[:]
+        table = table.filter(pc.is_valid(table["set_aside"])).select(["id", "length", "set_aside"])
+        if len(table):
+            with (folder / f"{split}-records.jsonl").open("w", encoding="utf-8") as file:
+                for record in table.rename_columns(["id", "length", "reason"]).to_pylist():
+                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def _summarise(rows: datasets.Dataset, kept: datasets.Dataset, account: Account) -> SplitSummary:
     reasons = pc.value_counts(rows.data.column("set_aside").drop_null())
     lengths = kept.data.column("length").to_numpy()
     labels = (batch.column("labels").flatten().to_numpy() for batch in kept.data.to_batches())
+    cut = rows.data.column("cut")
     return SplitSummary(
         rows_read=account.read,
         rows_kept=len(kept),
         left_out=dict(account.left_out),
         quarantined=dict(account.quarantined),
         set_aside={each["values"]: each["counts"] for each in reasons.to_pylist()},
+        rows_cut=pc.sum(pc.greater(cut, 0)).as_py(),
+        tokens_cut=pc.sum(cut).as_py(),
+        tokens_straddling=pc.sum(rows.data.column("straddling")).as_py(),
         tokens=int(lengths.sum()),
         trained_tokens=sum(int(np.count_nonzero(batch != collators.IGNORE_INDEX)) for batch in labels),
         length_percentiles={
@@ -167,7 +160,7 @@ def _summarise(rows: datasets.Dataset, kept: datasets.Dataset, account: Account)
     )
 
 
-def _manifest(
+def _facts(
     config: RunConfig, builder: RecordBuilder, tokenizer: Any, splits: dict[str, SplitSummary], digest: str
 ) -> dict[str, Any]:
     return {
@@ -177,30 +170,9 @@ def _manifest(
         "tokenize": options_of(config.tokenize),
         "sources": read_sources(Path(builder.cache_dir)),
         "tokenizer_digest": tokenizer_digest(tokenizer),
-        "code_hash": builder.hash,
+        "records_hash": builder.hash,
+        "code_digest": code_digest(),
         "versions": {"hf-builders": __version__, **{name: importlib.metadata.version(name) for name in _LIBRARIES}},
         "splits": {split: dataclasses.asdict(summary) for split, summary in splits.items()},
         "digest": digest,
     }
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Raises `SourceError` where the output folder holds anything `prepare` did not write."""
-    if not folder.exists():
-        return
-    ours = {"data", "quarantine", MANIFEST}
-    others = sorted(path.name for path in folder.iterdir() if path.name not in ours)
-    if others or (any(folder.iterdir()) and not (folder / MANIFEST).exists()):
-        raise SourceError(
-            f"{folder}: holds {', '.join(others[:3]) or 'data without a manifest'}, which prepare did not write; "
-            "choose another output.dir, or empty the folder"
-        )
-
-
-def _swap_in(draft: Path, folder: Path) -> None:
-    """Put the finished draft in the folder's place."""
-    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

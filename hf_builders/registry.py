@@ -83,7 +83,7 @@ def account(dataset: datasets.Dataset | datasets.DatasetDict) -> dict[str, Accou
     240
     """
     some = next(iter(dataset.values())) if isinstance(dataset, dict) else dataset
-    if not some.cache_files:
+    if not getattr(some, "cache_files", None):
         raise SourceError(
             "this dataset is not the one load_dataset returned (no file of it is known), so it has no account"
         )

@@ -48,6 +48,11 @@ class DatasetSection:
         if len(origins) != 1:
             said = f"{' and '.join(origins)} are" if origins else "nothing is"
             yield f"{said} given; one of data_dir, data_files, download: true and sample: true says what is read"
+        own = {each.name for each in dataclasses.fields(self)}
+        for name in self.options:
+            if name in own or not isinstance(name, str):
+                yield f"options.{name} is no option of a dataset; a key of this section stands one level up"
+        yield from _num_proc_faults(self.num_proc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,7 @@ class TokenizeSection:
     def contradictions(self) -> Iterator[str]:
         if self.max_length < 2:
             yield f"max_length is {self.max_length}; a row needs 2 tokens, one to be predicted from the other"
+        yield from _num_proc_faults(self.num_proc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +126,17 @@ class RunConfig:
     train: TrainSection | None = None
     """Left out where only `prepare` is wanted."""
 
+    def contradictions(self) -> Iterator[str]:
+        if self.train is not None:
+            prepared, trained = (Path(each).expanduser().resolve() for each in (self.output.dir, self.train.output_dir))
+            if prepared == trained or prepared in trained.parents or trained in prepared.parents:
+                yield f"train.output_dir: {self.train.output_dir} and output.dir must not lie in each other"
+
+
+def _num_proc_faults(num_proc: int | None) -> Iterator[str]:
+    if num_proc is not None and num_proc < 1:
+        yield f"num_proc is {num_proc}; it takes 1 or more processes"
+
 
 def read_run_config(path: str | Path) -> RunConfig:
     """The run a YAML file describes.
@@ -129,9 +146,9 @@ def read_run_config(path: str | Path) -> RunConfig:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        fact = f"{path}: cannot be read ({error.strerror})"
-        raise ConfigError(f"{fact}; name a run config such as configs/demo.yaml") from error
+    except (OSError, UnicodeDecodeError) as error:
+        fact = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{path}: cannot be read ({fact}); is it a run config (YAML)?") from error
     return parse_run_config(text, str(path))
 
 
@@ -177,7 +194,7 @@ def _read_section(cls: type[Section], content: object, place: str, faults: list[
         return None
     section = cls(**values)
     # What the types cannot say, such as two keys that exclude each other.
-    faults += [f"{place}: {fault}" for fault in getattr(section, "contradictions", tuple)()]
+    faults += [f"{place}: {fault}" if place else fault for fault in getattr(section, "contradictions", tuple)()]
     return section
 
 

@@ -90,6 +90,7 @@ def describe(source: SourceFile) -> dict[str, Any]:
     """What accounts and manifests say of a raw file."""
     return {
         "name": source.name,
+        "path": source.path,
         "member": source.member,
         "num_bytes": os.path.getsize(source.path),
         "sha256": source.sha256,

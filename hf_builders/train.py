@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 
 import collators
+from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import ConfigError, SourceError, did_you_mean
-from hf_builders.prepare import options_of, read_manifest
+from hf_builders.prepare import options_of
+from hf_builders.prepared_folder import read_manifest
 from hf_builders.run_config import LoraSection, ModelSection, RunConfig, TrainSection
 
-_TRAINED_ON = "trained_on.json"
+_NOTE = "trained_on.json"
+_STATE = "trainer_state.json"  # Trainer writes it last: a checkpoint without it is half a checkpoint
 _VOCABULARY_MULTIPLE = 64  # what matrix kernels like
 
 
@@ -22,19 +25,18 @@ _VOCABULARY_MULTIPLE = 64  # what matrix kernels like
 class Trained:
     folder: Path
     num_steps: int
-    first_loss: float
-    """Mean of the first logged steps."""
-    last_loss: float
-    resumed_from: str | None
+    losses: list[float]
+    """Mean loss of the steps between two log lines, in order."""
+    resumed_from: Path | None
     """The checkpoint the run went on from."""
 
 
 def train(config: RunConfig) -> Trained:
-    """Train on the prepared folder of this config, or go on from its last checkpoint.
+    """Train on the prepared folder of this config, or go on from the last whole checkpoint; a finished run stays.
 
     Raises:
         ConfigError: no `train` section, an unknown training argument, or a model that does not fit the tokenizer.
-        SourceError: nothing was prepared, or it was prepared with other options, or the checkpoints saw other data.
+        SourceError: nothing was prepared, or with other options, or the checkpoints are of another run.
     """
     section = config.train
     if section is None:
@@ -42,21 +44,22 @@ def train(config: RunConfig) -> Trained:
     try:
         import torch  # noqa: F401
         from transformers import Trainer, set_seed
-        from transformers.trainer_utils import get_last_checkpoint
     except ImportError as error:
         raise ConfigError(f"training needs the extra: pip install 'hf-builders[train]' ({error})") from error
 
-    manifest = _matching_manifest(config)
-    rows = datasets.load_from_disk(Path(config.output.dir) / "data")
     tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
+    manifest = _matching_manifest(config, tokenizer)
+    rows = datasets.load_from_disk(Path(config.output.dir).expanduser() / "data")
     arguments = _training_arguments(section)
+    _check_splits(rows, arguments)
+    folder = Path(section.output_dir).expanduser()
+    checkpoint = _last_checkpoint(folder, section, manifest["digest"])
+    if checkpoint is not None and 0 < arguments.max_steps <= _state(checkpoint)["global_step"]:
+        # Trainer would take one step more.
+        return _trained(folder, _state(checkpoint), checkpoint)
     set_seed(arguments.seed)  # before the weights of a fresh model are drawn
-    model = _model(section.model, tokenizer)
-    if section.lora is not None:
-        model = _with_adapters(model, section.lora)
-    checkpoint = _last_checkpoint(Path(section.output_dir), manifest["digest"], get_last_checkpoint)
     trainer = Trainer(
-        model=model,
+        model=_model(section, tokenizer),
         args=arguments,
         train_dataset=rows["train"],
         eval_dataset=rows.get("validation"),
@@ -65,26 +68,28 @@ def train(config: RunConfig) -> Trained:
         ),
         processing_class=tokenizer,
     )
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     trainer.save_model()
     trainer.save_state()
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    if not losses:
-        raise ConfigError(
-            f"train.arguments.logging_steps: no loss was logged in {trainer.state.global_step} steps; lower it"
-        )
-    return Trained(Path(section.output_dir), trainer.state.global_step, losses[0], losses[-1], checkpoint)
+    return _trained(folder, asdict(trainer.state), checkpoint)
 
 
-def _matching_manifest(config: RunConfig) -> dict[str, Any]:
+def _trained(folder: Path, state: dict[str, Any], checkpoint: Path | None) -> Trained:
+    losses = [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+    return Trained(folder, state["global_step"], losses, checkpoint)
+
+
+def _matching_manifest(config: RunConfig, tokenizer: Any) -> dict[str, Any]:
     manifest = read_manifest(config.output.dir)
+    again = "run `hf-builders prepare` again"
     for name, now in (("dataset", options_of(config.dataset)), ("tokenize", options_of(config.tokenize))):
         for key, value in now.items():
             if (before := manifest[name].get(key)) != value:
-                raise SourceError(
-                    f"{config.output.dir}: was prepared with {name}.{key}={before!r}, the run config says {value!r}; "
-                    "run `hf-builders prepare` again"
-                )
+                fact = f"was prepared with {name}.{key}={before!r}, the run config says {value!r}"
+                raise SourceError(f"{config.output.dir}: {fact}; {again}")
+    if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):
+        fact = f"{config.tokenize.tokenizer} has changed since it was prepared"
+        raise SourceError(f"{config.output.dir}: {fact}; {again}")
     return manifest
 
 
@@ -92,32 +97,59 @@ def _training_arguments(section: TrainSection) -> Any:
     from transformers import TrainingArguments
 
     known = TrainingArguments.__dataclass_fields__
+    ours = {"output_dir": "it is train.output_dir", "resume_from_checkpoint": "a run goes on by itself"}
     for name in section.arguments:
-        if name not in known or name == "output_dir":
-            hint = "; it is train.output_dir" if name == "output_dir" else did_you_mean(name, known)
+        if name not in known or name in ours:
+            hint = f"; {ours[name]}" if name in ours else did_you_mean(name, known)
             raise ConfigError(f"train.arguments.{name}: transformers takes no such training argument here{hint}")
-    # No tracker is started that nobody asked for.
-    return TrainingArguments(**{"report_to": "none", **section.arguments, "output_dir": section.output_dir})
+    try:
+        # No tracker is started that nobody asked for.
+        return TrainingArguments(**{"report_to": "none", **section.arguments, "output_dir": section.output_dir})
+    except (TypeError, ValueError, ImportError) as error:
+        raise ConfigError(f"train.arguments: {error}") from error
 
 
-def _model(section: ModelSection, tokenizer: Any) -> Any:
-    from transformers import AutoConfig, AutoModelForCausalLM
+def _check_splits(rows: datasets.DatasetDict, arguments: Any) -> None:
+    if "train" not in rows:
+        raise SourceError(f"there is no split to train on (train); what was prepared has {', '.join(rows)}")
+    if arguments.eval_strategy != "no" and "validation" not in rows:
+        raise ConfigError(
+            "train.arguments.eval_strategy: there is no split to evaluate on (validation); leave it out, or make one"
+        )
 
+
+def _model(section: TrainSection, tokenizer: Any) -> Any:
     num_ids = max(tokenizer.get_vocab().values()) + 1
-    if section.pretrained is not None:
-        model = AutoModelForCausalLM.from_pretrained(section.pretrained, trust_remote_code=False)
-    else:
-        options = dict(section.config or {})
-        options.setdefault("vocab_size", -(-num_ids // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE)
-        special_ids = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**{**special_ids, **options}))
+    try:
+        model = _fresh_model(section.model, tokenizer, num_ids) if section.model.config else _pretrained(section.model)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"train.model: cannot be made ({error})") from error
     num_embeddings = model.get_input_embeddings().weight.shape[0]
     if num_embeddings < num_ids:
         raise ConfigError(
             f"train.model: has embeddings for {num_embeddings:,} ids, the tokenizer gives ids up to {num_ids - 1:,}; "
             "is it the tokenizer of another model?"
         )
-    return model
+    return model if section.lora is None else _with_adapters(model, section.lora)
+
+
+def _pretrained(section: ModelSection) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(section.pretrained, trust_remote_code=False)
+
+
+def _fresh_model(section: ModelSection, tokenizer: Any, num_ids: int) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    options = dict(section.config or {})
+    known = AutoConfig.for_model(options["model_type"]).to_dict()
+    for name in options:
+        if name not in known:
+            raise ValueError(f"config.{name}: no such setting of {options['model_type']}{did_you_mean(name, known)}")
+    options.setdefault("vocab_size", -(-num_ids // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE)
+    special_ids = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model(**{**special_ids, **options}))
 
 
 def _with_adapters(model: Any, section: LoraSection) -> Any:
@@ -125,29 +157,39 @@ def _with_adapters(model: Any, section: LoraSection) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise ConfigError(f"train.lora: needs the extra: pip install 'hf-builders[train]' ({error})") from error
-    return get_peft_model(
-        model,
-        LoraConfig(
+    try:
+        adapters = LoraConfig(
             r=section.r,
             lora_alpha=section.alpha,
             lora_dropout=section.dropout,
             target_modules=section.target_modules,
             task_type="CAUSAL_LM",
-        ),
-    )
+        )
+        return get_peft_model(model, adapters)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"train.lora: {error}") from error
 
 
-def _last_checkpoint(folder: Path, digest: str, find: Any) -> str | None:
-    """Where to go on from; checkpoints of a run on other token rows are not gone on from."""
-    note = folder / _TRAINED_ON
+def _last_checkpoint(folder: Path, section: TrainSection, digest: str) -> Path | None:
+    """Where to go on from: the last whole checkpoint. One of other token rows or another model is not gone on from."""
+    now = {"digest": digest, "model": asdict(section.model), "lora": section.lora and asdict(section.lora)}
+    note = folder / _NOTE
     if note.is_file():
-        before = json.loads(note.read_text(encoding="utf-8"))["digest"]
-        if before != digest:
-            raise SourceError(
-                f"{folder}: was trained on other token rows (digest {before[:12]}, now {digest[:12]}); "
-                "choose another train.output_dir, or remove the folder"
-            )
+        before = json.loads(note.read_text(encoding="utf-8"))
+        for key, what in (("digest", "token rows"), ("model", "model"), ("lora", "adapters")):
+            if before[key] != now[key]:
+                raise SourceError(
+                    f"{folder}: is a run with other {what} ({before[key]!s:.60}, now {now[key]!s:.60}); "
+                    "choose another train.output_dir, or remove the folder"
+                )
     folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
-    checkpoint: str | None = find(str(folder))
-    return checkpoint
+    draft = note.with_suffix(".draft")
+    draft.write_text(json.dumps(now) + "\n", encoding="utf-8")
+    draft.rename(note)
+    whole = [path.parent for path in folder.glob(f"checkpoint-*/{_STATE}")]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+    return state

@@ -63,17 +63,16 @@ class Builder(RecordBuilder):
     num_official_rows = 792_099
     num_sample_rows = 300
 
-    def selects(self, part: str, config: ViewConfig) -> bool:
+    def parts(self, config: ViewConfig) -> list[str] | None:
         assert isinstance(config, DialogueConfig)
-        return config.divisions is None or part in _chinese_names(config.divisions)
+        return None if config.divisions is None else _chinese_names(config.divisions)
 
     def check(self, config: ViewConfig) -> None:
         assert isinstance(config, DialogueConfig)
         for option in ("max_question_chars", "max_answer_chars"):
             limit = getattr(config, option)
-            if limit is not None and (not isinstance(limit, int) or limit < 1):
+            if limit is not None and (type(limit) is not int or limit < 1):
                 raise OptionError(f"{option}={limit!r}: takes a number of characters, 1 or more")
-        _chinese_names(config.divisions or [])
 
     def fractions(self, config: ViewConfig) -> dict[str, float]:
         assert isinstance(config, DialogueConfig)
@@ -123,9 +122,11 @@ def _chinese_names(divisions: str | list[str]) -> list[str]:
     ['外科', '内科']
     """
     chinese = {name: division for division, english, _, _ in DIVISIONS for name in (division, english)}
+    known = ", ".join(f"{division} ({english})" for division, english, _, _ in DIVISIONS)
     names = [divisions] if isinstance(divisions, str) else divisions
+    if not isinstance(names, (list, tuple)) or not names:
+        raise OptionError(f"divisions={divisions!r}: takes a list of names; the divisions are {known}")
     for name in names:
         if name not in chinese:
-            known = ", ".join(f"{division} ({english})" for division, english, _, _ in DIVISIONS)
-            raise OptionError(f"no division {name!r}{did_you_mean(name, chinese)}; the divisions are {known}")
+            raise OptionError(f"no division {name!r}{did_you_mean(str(name), chinese)}; the divisions are {known}")
     return [chinese[name] for name in names]

@@ -89,7 +89,7 @@ def test_a_changed_option_shows(medical_folder: Path, load: Load) -> None:
             "yield Rows(table,",
             "yield Rows(table.set_column(1, 'summary', [['子裤好条一'] * len(table)]),",
         ),
-        ("schema.py", '"content": pa.concat_arrays([', '"content": pa.concat_arrays([*[pc.utf8_reverse(c) for c in ['),
+        ("views.py", '"content": pa.concat_arrays([', '"content": pa.concat_arrays([*[pc.utf8_reverse(c) for c in ['),
     ],
 )
 def test_changed_code_of_the_dataset_or_of_a_shared_module_shows(
@@ -101,7 +101,7 @@ def test_changed_code_of_the_dataset_or_of_a_shared_module_shows(
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1
     text = text.replace(old, new)
-    if module == "schema.py":
+    if module == "views.py":
         text = text.replace("dialogue.question, dialogue.answer])", "dialogue.question, dialogue.answer]]])")
     if module == "adgen/builder.py":
         text = text.replace("import pyarrow as pa", "import pyarrow as pa\nimport pyarrow.compute as pc")

@@ -13,7 +13,7 @@ import pytest
 from datasets import load_dataset, load_dataset_builder
 
 import hf_builders
-from hf_builders import OptionError
+from hf_builders import OptionError, SourceError
 
 NAME = "hf_builders/chinese_medical_dialogue"
 VIEWS = ("source", "messages", "conversations", "instruction")
@@ -124,7 +124,7 @@ def test_the_source_has_the_columns_of_the_file_and_its_division(medical_folder:
         (["外科"], ["外科"] * 2),
         (["surgery"], ["外科"] * 2),
         ("internal_medicine", ["内科"] * 4),
-        (["surgery", "内科", "oncology"], ["内科"] * 4 + ["外科"] * 2),
+        (["surgery", "内科"], ["内科"] * 4 + ["外科"] * 2),
         (None, ["内科"] * 4 + ["外科"] * 2),
     ],
 )
@@ -149,9 +149,11 @@ def test_divisions_are_picked_by_chinese_or_english_name(
             "儿科 (pediatrics), 外科 (surgery)",
         ),
         (
-            {"divisions": ["男科"]},
-            "chinese_medical_dialogue: no file is left; there are 内科5000-33000.csv, 外科5-14000.csv",
+            {"divisions": []},
+            "divisions=[]: takes a list of names; the divisions are 男科 (andrology), 内科 (internal_medicine), "
+            "妇产科 (obstetrics_gynecology), 肿瘤科 (oncology), 儿科 (pediatrics), 外科 (surgery)",
         ),
+        ({"max_answer_chars": True}, "max_answer_chars=True: takes a number of characters, 1 or more"),
         ({"max_answer_chars": "200"}, "max_answer_chars='200': takes a number of characters, 1 or more"),
         ({"max_question_chars": 0}, "max_question_chars=0: takes a number of characters, 1 or more"),
         ({"test": "0.1"}, "test='0.1': a fraction of the rows must lie between 0 and 1"),
@@ -166,6 +168,20 @@ def test_options_that_make_no_sense_are_refused(medical_folder: Path, options: d
     with pytest.raises(OptionError) as error:
         load_dataset(NAME, data_dir=medical_folder, **options)
     assert str(error.value) == message
+
+
+def test_a_division_that_is_not_there_is_not_passed_over(medical_folder: Path) -> None:
+    with pytest.raises(SourceError) as error:
+        load_dataset(NAME, data_dir=medical_folder, divisions=["内科", "男科"])
+    assert str(error.value) == (
+        "chinese_medical_dialogue: 男科 was asked for, and none of 内科5000-33000.csv, 外科5-14000.csv is a file of it"
+    )
+
+
+def test_official_files_that_are_not_there_are_named(medical_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load_dataset(NAME, data_dir=medical_folder)
+    (record,) = [record for record in caplog.records if "there is no" in record.message]
+    assert record.message.endswith("there is no 男科5-13000.csv, 妇产科6-28000.csv, 肿瘤科5-10000.csv, 儿科5-14000.csv")
 
 
 def test_limits_leave_out_longer_rows_and_count_them(medical_folder: Path) -> None:

@@ -81,3 +81,21 @@ def test_help_imports_nothing_heavy() -> None:
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "commands" in result.stdout
+
+
+@pytest.mark.parametrize("module", ["hf_builders", "hf_builders.cli"])
+def test_the_command_is_a_module_too(module: str) -> None:
+    command = [sys.executable, "-m", module, "list"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "adgen" in result.stdout
+
+
+def test_an_interrupted_command_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(path: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hf_builders.run_config.read_run_config", interrupt)
+    assert main(["prepare", "run.yaml"]) == 130
+    assert capsys.readouterr().err == "hf-builders: interrupted\n"

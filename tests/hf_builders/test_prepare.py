@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import datasets
@@ -11,8 +12,9 @@ import pytest
 pytest.importorskip("transformers", reason="prepare tokenizes, which needs transformers")
 
 from hf_builders.cli import main
-from hf_builders.errors import SourceError
-from hf_builders.prepare import Prepared, digest_of, prepare, read_manifest
+from hf_builders.errors import ConfigError, SourceError
+from hf_builders.prepare import Prepared, digest_of, prepare
+from hf_builders.prepared_folder import read_manifest
 from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, TokenizeSection
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,7 @@ def test_the_manifest_names_sources_options_versions_and_digest(prepared: Prepar
     train = ROOT / "hf_builders" / "adgen" / "sample" / "train.json"
     assert manifest["sources"][0] == {
         "name": "train.json",
+        "path": str(train),
         "member": None,
         "num_bytes": train.stat().st_size,
         "sha256": hashlib.sha256(train.read_bytes()).hexdigest(),
@@ -97,6 +100,31 @@ def test_records_without_a_token_row_are_written_with_their_reason(tmp_path: Pat
     assert (first["reason"], first["length"] > 110, first["id"].startswith("train.json:")) == ("too_long", True, True)
 
 
+def test_what_truncation_takes_away_is_counted(tmp_path: Path) -> None:
+    whole = prepare(config_of(tmp_path / "whole")).splits["train"]
+    cut = prepare(config_of(tmp_path / "cut", max_length=110, overflow="truncate")).splits["train"]
+    assert (whole.rows_cut, whole.tokens_cut) == (0, 0)
+    assert cut.rows_cut > 0
+    assert cut.rows_kept == whole.rows_kept
+    assert cut.tokens + cut.tokens_cut == whole.tokens
+
+
+def test_a_download_that_the_environment_would_overrule_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "hf_builders" / "adgen" / "sample", tmp_path / "mine" / "adgen")
+    monkeypatch.setenv("HF_BUILDERS_DATA", str(tmp_path / "mine"))
+    with pytest.raises(
+        ConfigError, match=r"dataset\.download: HF_BUILDERS_DATA=.*mine holds adgen/, which goes before"
+    ):
+        prepare(config_of(tmp_path / "out", dataset={"download": True}))
+
+
+def test_the_source_view_has_nothing_to_tokenize(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"dataset\.view: 'source' has no conversations to tokenize; choose messages"):
+        prepare(config_of(tmp_path / "out", dataset={"sample": True, "view": "source"}))
+
+
 def test_bad_raw_rows_are_carried_into_the_folder(tmp_path: Path) -> None:
     raw = tmp_path / "raw" / "train.json"
     raw.parent.mkdir()
@@ -113,9 +141,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "thesis.doc").write_text("years of work")
-    with pytest.raises(
-        SourceError, match=r"out: holds thesis\.doc, which prepare did not write; choose another output"
-    ):
+    with pytest.raises(SourceError, match=r"out holds thesis\.doc, which prepare did not write; choose another folder"):
         prepare(config_of(folder))
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "thesis.doc"]
 

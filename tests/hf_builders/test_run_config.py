@@ -85,6 +85,19 @@ def test_every_shipped_config_is_read_without_a_fault(path: Path) -> None:
             "run.yaml: train.model: config.model_type is missing; it names the architecture, such as glm or qwen2",
         ),
         (GOOD + "train: [1]", "run.yaml: train: is [1]; expected a mapping"),
+        (
+            GOOD + "train: {output_dir: out/x/model, model: {pretrained: m}}",
+            "run.yaml: train.output_dir: out/x/model and output.dir must not lie in each other",
+        ),
+        (
+            GOOD.replace("sample: true", "sample: true, options: {on_bad_row: raise}"),
+            "run.yaml: dataset: options.on_bad_row is no option of a dataset; a key of this section stands one level"
+            " up",
+        ),
+        (
+            GOOD.replace("models/x", "models/x, num_proc: 0"),
+            "run.yaml: tokenize: num_proc is 0; it takes 1 or more processes",
+        ),
     ],
 )
 def test_a_fault_has_this_message(text: str, fault: str) -> None:
@@ -116,6 +129,12 @@ def test_what_is_no_yaml_says_where() -> None:
 def test_a_missing_file_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nope\.yaml: cannot be read \(No such file or directory\)"):
         read_run_config(tmp_path / "nope.yaml")
+
+
+def test_a_file_that_is_not_utf8_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_bytes("# 配置".encode("gbk"))
+    with pytest.raises(ConfigError, match=r"run\.yaml: cannot be read \(it is not UTF-8\)"):
+        read_run_config(tmp_path / "run.yaml")
 
 
 def test_numbers_with_an_exponent_are_numbers() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch (extra train)")
 
+from collators import load_tokenizer
 from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepare import prepare
@@ -68,7 +69,8 @@ def test_the_loss_falls_and_the_model_and_tokenizer_can_be_loaded(prepared_folde
 
     trained = train(config_of(prepared_folder, tmp_path / "model"))
     assert (trained.num_steps, trained.resumed_from) == (8, None)
-    assert trained.last_loss < trained.first_loss
+    assert len(trained.losses) == 4
+    assert trained.losses[-1] < trained.losses[0]
     model = AutoModelForCausalLM.from_pretrained(trained.folder)
     assert model.config.vocab_size >= len(AutoTokenizer.from_pretrained(trained.folder))
 
@@ -79,17 +81,51 @@ def test_a_run_goes_on_from_its_last_checkpoint_to_the_same_loss(prepared_folder
     (tmp_path / "halves").mkdir()
     (tmp_path / "whole" / "checkpoint-4").rename(tmp_path / "halves" / "checkpoint-4")
     resumed = train(config_of(prepared_folder, tmp_path / "halves"))
-    assert resumed.resumed_from == str(tmp_path / "halves" / "checkpoint-4")
+    assert resumed.resumed_from == tmp_path / "halves" / "checkpoint-4"
     assert resumed.num_steps == 8
-    assert resumed.last_loss == pytest.approx(whole.last_loss, rel=1e-5)
+    assert resumed.losses == pytest.approx(whole.losses, rel=1e-5)
 
 
 def test_checkpoints_of_other_token_rows_are_not_gone_on_from(prepared_folder: Path, tmp_path: Path) -> None:
     train(config_of(prepared_folder, tmp_path / "model"))
     other = config_of(tmp_path / "other", tmp_path / "model", max_length=120)
     prepare(other)
-    with pytest.raises(SourceError, match=r"model: was trained on other token rows \(digest .*\); choose another"):
+    with pytest.raises(SourceError, match=r"model: is a run with other token rows \(.*, now .*\); choose another"):
         train(other)
+
+
+def test_half_a_checkpoint_is_passed_over(prepared_folder: Path, tmp_path: Path) -> None:
+    train(config_of(prepared_folder, tmp_path / "model"))
+    (tmp_path / "model" / "checkpoint-8" / "trainer_state.json").unlink()  # what a run killed while saving leaves
+    resumed = train(config_of(prepared_folder, tmp_path / "model"))
+    assert (resumed.resumed_from, resumed.num_steps) == (tmp_path / "model" / "checkpoint-4", 8)
+
+
+def test_a_finished_run_is_left_as_it_is(prepared_folder: Path, tmp_path: Path) -> None:
+    first = train(config_of(prepared_folder, tmp_path / "model"))
+    weights = (first.folder / "model.safetensors").stat().st_mtime_ns
+    again = train(config_of(prepared_folder, tmp_path / "model"))
+    assert (again.num_steps, again.losses) == (8, first.losses)
+    assert (first.folder / "model.safetensors").stat().st_mtime_ns == weights
+
+
+def test_checkpoints_of_another_model_are_not_gone_on_from(prepared_folder: Path, tmp_path: Path) -> None:
+    train(config_of(prepared_folder, tmp_path / "model"))
+    wider = ModelSection(config={**TINY_GLM, "intermediate_size": 128})
+    with pytest.raises(SourceError, match=r"model: is a run with other model \(.*\); choose another train\.output_dir"):
+        train(config_of(prepared_folder, tmp_path / "model", model=wider))
+
+
+def test_a_tokenizer_changed_since_prepare_is_refused(prepared_folder: Path, tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer"
+    load_tokenizer(TOKENIZER).save_pretrained(tokenizer)
+    config = config_of(tmp_path / "out", tmp_path / "model")
+    config = dataclasses.replace(config, tokenize=dataclasses.replace(config.tokenize, tokenizer=str(tokenizer)))
+    prepare(config)
+    template = tokenizer / "chat_template.jinja"
+    template.write_text(template.read_text(encoding="utf-8").replace("</s>", ""), encoding="utf-8")
+    with pytest.raises(SourceError, match="tokenizer has changed since it was prepared; run `hf-builders prepare`"):
+        train(config)
 
 
 # peft reads an attribute that transformers 5.23 has renamed.
@@ -124,6 +160,39 @@ def test_an_unknown_training_argument_is_refused_with_the_nearest(prepared_folde
 def test_a_model_too_small_for_the_tokenizer_is_refused(prepared_folder: Path, tmp_path: Path) -> None:
     config = config_of(prepared_folder, tmp_path / "model", model=ModelSection(config={**TINY_GLM, "vocab_size": 128}))
     with pytest.raises(ConfigError, match="has embeddings for 128 ids, the tokenizer gives ids up to 3,008"):
+        train(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"arguments": {**ARGUMENTS, "resume_from_checkpoint": "x"}},
+            "train.arguments.resume_from_checkpoint: transformers takes no such training argument here; a run goes on"
+            " by itself",
+        ),
+        ({"model": ModelSection(config={**TINY_GLM, "hidden_sz": 8})}, "config.hidden_sz: no such setting of glm"),
+        ({"model": ModelSection(pretrained="/no/such/model")}, "train.model: cannot be made"),
+        ({"model": ModelSection(config={"model_type": "glmm"})}, "train.model: cannot be made"),
+        ({"arguments": {**ARGUMENTS, "save_strategy": "sometimes"}}, "train.arguments: "),
+        ({"lora": LoraSection(target_modules=["nope"])}, "train.lora: "),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_what_cannot_be_trained_is_a_config_error(
+    prepared_folder: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(config_of(prepared_folder, tmp_path / "model", **changes))
+    assert message in str(caught.value)
+
+
+def test_evaluation_without_a_validation_split_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text('{"content": "类型#裙", "summary": "一条好看的裙子"}\n', encoding="utf-8")
+    config = config_of(tmp_path / "out", tmp_path / "model", arguments={**ARGUMENTS, "eval_strategy": "steps"})
+    config = dataclasses.replace(config, dataset=DatasetSection(name="adgen", data_files=str(tmp_path / "train.json")))
+    prepare(config)
+    with pytest.raises(ConfigError, match=r"eval_strategy: there is no split to evaluate on \(validation\)"):
         train(config)
 
 
