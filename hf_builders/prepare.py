@@ -115,9 +115,10 @@ def _load(section: DatasetSection) -> tuple[RecordBuilder, datasets.DatasetDict]
         config_name=section.view, on_bad_row=section.on_bad_row, **origin, **section.options
     )
     if section.download and builder.sources is not None:
+        root = os.environ[DATA_ENVIRONMENT_VARIABLE]
         raise ConfigError(
-            f"dataset.download: {DATA_ENVIRONMENT_VARIABLE}={os.environ[DATA_ENVIRONMENT_VARIABLE]} holds {section.name}/, "
-            "which goes before a download; name that folder as dataset.data_dir, or unset the variable"
+            f"dataset.download: {DATA_ENVIRONMENT_VARIABLE}={root} holds {section.name}/ and comes first; "
+            "name that folder as dataset.data_dir, or unset the variable"
         )
     builder.download_and_prepare(num_proc=section.num_proc)
     return builder, builder.as_dataset()

@@ -114,9 +114,7 @@ def test_a_download_that_the_environment_would_overrule_is_refused(
 ) -> None:
     shutil.copytree(ROOT / "hf_builders" / "adgen" / "sample", tmp_path / "mine" / "adgen")
     monkeypatch.setenv("HF_BUILDERS_DATA", str(tmp_path / "mine"))
-    with pytest.raises(
-        ConfigError, match=r"dataset\.download: HF_BUILDERS_DATA=.*mine holds adgen/, which goes before"
-    ):
+    with pytest.raises(ConfigError, match=r"dataset\.download: HF_BUILDERS_DATA=.*mine holds adgen/ and comes first;"):
         prepare(config_of(tmp_path / "out", dataset={"download": True}))
 
 
