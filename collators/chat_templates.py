@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from collators.errors import TokenizationError
-from collators.tokenizers import TEMPLATES
+from collators.tokenizers import TEMPLATE_CONTROLS, TEMPLATES
+
+if TYPE_CHECKING:
+    from collators.template_reads import TemplateReads
 
 Message = Mapping[str, str]
 
@@ -39,7 +41,7 @@ def choose_template(tokenizer: Any, name: str | None) -> str | None:
     """The jinja source to render with: the one called `name`, or the tokenizer's own; None if it brings none.
 
     Raises:
-        TokenizationError: there is no template of that name.
+        TokenizationError: there is no template of that name, or it is for other tokenizers.
     """
     if name is None:
         return str(tokenizer.get_chat_template()) if tokenizer.chat_template else None
@@ -47,15 +49,27 @@ def choose_template(tokenizer: Any, name: str | None) -> str | None:
         near = get_close_matches(name, TEMPLATES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(map(repr, TEMPLATES))}"
         raise TokenizationError(f"template={name!r}: no such template; {hint}")
+    # Written by a tokenizer that has no such token, a control token would be plain text.
+    added = tokenizer.get_added_vocab()
+    missing = [token for token in TEMPLATE_CONTROLS[name] if token not in added]
+    if missing:
+        raise TokenizationError(
+            f"template={name!r}: the tokenizer has no control token {missing[0]!r}; "
+            "leave template out to take the tokenizer's own, or load the tokenizer of the model the template is for"
+        )
     return TEMPLATES[name]
 
 
 class ChatTemplate:
-    """A jinja chat template bound to the tokenizer whose special tokens it writes."""
+    """A jinja chat template bound to the special tokens it writes."""
 
-    def __init__(self, source: str, tokenizer: Any, special_tokens: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, special_tokens: Mapping[str, Any]) -> None:
+        from tokenizers import Tokenizer, models
+        from transformers import PreTrainedTokenizerFast
+
         self.source = source
-        self._tokenizer = tokenizer
+        # Renders like any other; it need not know a word.
+        self._tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"": 0}, unk_token="")))
         self._special_tokens = dict(special_tokens)
 
     def render(self, messages: Sequence[Message], *, generation_prompt: bool = False) -> str:
@@ -106,53 +120,17 @@ class ChatTemplate:
 
     def may_rewrite(self, texts: pa.LargeStringArray) -> pa.BooleanArray:
         """Which texts hold something the template looks for, so that it may not write them as they are."""
-        found = pc.is_in(texts, value_set=pa.array(self._tested.equal, pa.large_string()))
-        for part in self._tested.contained:
+        if self._reads.opaque:
+            return pa.array([True] * len(texts))
+        found = pc.is_in(texts, value_set=pa.array(sorted(self._reads.equal), pa.large_string()))
+        for part in sorted(self._reads.contained - {""}):
             found = pc.or_(found, pc.match_substring(texts, part))
+        if self._reads.strips:
+            found = pc.or_(found, pc.not_equal(pc.utf8_trim_whitespace(texts), texts))
         return found
 
     @cached_property
-    def _tested(self) -> _TestedStrings:
-        return _TestedStrings(self.source)
+    def _reads(self) -> TemplateReads:
+        from collators.template_reads import TemplateReads
 
-
-class _TestedStrings:
-    """String constants a template compares texts with (`equal`) or searches in them (`contained`).
-
-    >>> tested = _TestedStrings("{% if '</think>' in m.text and m.role == 'user' %}{{ m.text.split('#') }}{% endif %}")
-    >>> tested.contained, tested.equal
-    (['#', '</think>'], ['user'])
-    """
-
-    def __init__(self, source: str) -> None:
-        from jinja2 import Environment, TemplateError, nodes
-
-        contained: set[str] = set()
-        equal: set[str] = set()
-        try:
-            # `generation` blocks are transformers' own extension of jinja, without influence on the text.
-            tree = Environment(extensions=["jinja2.ext.loopcontrols"]).parse(
-                re.sub(r"\{%-?\s*(end)?generation\s*-?%\}", "", source)
-            )
-        except TemplateError as error:
-            raise TokenizationError(f"the chat template is not jinja: {error}") from error
-        for compare in tree.find_all(nodes.Compare):
-            is_search = any(operand.op in ("in", "notin") for operand in compare.ops)
-            (contained if is_search else equal).update(_strings(compare))
-        for call in tree.find_all(nodes.Call):
-            # What strip() takes away is found by rendering padded texts; raise_exception() and the like only write.
-            if isinstance(call.node, nodes.Getattr) and not call.node.attr.endswith("strip"):
-                for argument in call.args:
-                    contained.update(_strings(argument))
-        for replacement in tree.find_all(nodes.Filter):
-            if replacement.name == "replace":
-                contained.update(_strings(replacement.args[0]))
-        self.contained = sorted(contained - {""})
-        self.equal = sorted(equal)
-
-
-def _strings(node: Any) -> list[str]:
-    from jinja2 import nodes
-
-    found = [node] if isinstance(node, nodes.Const) else list(node.find_all(nodes.Const))
-    return [constant.value for constant in found if isinstance(constant.value, str)]
+        return TemplateReads(self.source)

@@ -35,7 +35,10 @@ _SHAPES: tuple[tuple[str, ...], ...] = (
     ("text",),
 )
 _NOT_READ = ("tools", "system", "history")
-_MESSAGE_FIELDS_NOT_READ = ("tool_calls", "tool_call_id", "reasoning_content")
+_MESSAGE_FIELDS_NOT_READ = (
+    "tool_calls", "tool_call_id", "reasoning_content", "thinking", "metadata", "parameters", "observation",
+)  # fmt: skip
+_OTHER_NAMES_OF_LOSS = ("weight", "train")
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ class _Column:
             starts,
             self._roles(fields["role"], starts),
             self._contents(fields, starts),
-            _loss_codes(fields.get("loss"), len(messages)),
+            self._loss(fields.get("loss"), len(messages), starts),
         )
 
     def _roles(self, roles: pa.Array, starts: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int8]]:
@@ -188,6 +191,9 @@ class _Column:
         for name in _MESSAGE_FIELDS_NOT_READ:
             for place in _places_with_values(fields.get(name))[:1]:
                 self._raise_at(place, starts, f"{name} is not supported yet; remove it or write it into the content")
+        for name in _OTHER_NAMES_OF_LOSS:
+            for place in _places_with_values(fields.get(name))[:1]:
+                self._raise_at(place, starts, f"{name} is not read; write it as loss, true or false")
         contents = _Column(self.name, fields["content"], self.rows)
         if not contents.is_text and not pa.types.is_null(contents.array.type):
             raise TokenizationError(
@@ -197,6 +203,21 @@ class _Column:
         for place in np.flatnonzero(pc.is_null(contents.array).to_numpy(zero_copy_only=False))[:1]:
             self._raise_at(int(place), starts, "content is null; drop the row or give the message text")
         return contents.array.cast(pa.large_string())
+
+    def _loss(
+        self, loss: pa.Array | None, num_messages: int, starts: np.ndarray[Any, Any]
+    ) -> np.ndarray[Any, np.dtype[np.int8]]:
+        if loss is None or pa.types.is_null(loss.type):
+            return np.full(num_messages, LOSS_UNSET, np.int8)
+        # Any other number, or a text such as "false", would be cast to true without a word.
+        if pa.types.is_boolean(loss.type):
+            is_known = np.ones(num_messages, np.bool_)
+        else:
+            is_known = np.array([value in (None, 0, 1) for value in loss.to_pylist()], np.bool_)
+        for place in np.flatnonzero(~is_known)[:1]:
+            self._raise_at(int(place), starts, f"loss is {loss[int(place)].as_py()!r}; expected true or false")
+        codes = pc.fill_null(loss.cast(pa.bool_()).cast(pa.int8()), LOSS_UNSET)
+        return codes.to_numpy(zero_copy_only=False).astype(np.int8)  # type: ignore[no-any-return]
 
     def _refuse(self, mask: pa.BooleanArray, fact: str) -> None:
         for row in np.flatnonzero(mask.to_numpy(zero_copy_only=False))[:1]:
@@ -235,13 +256,6 @@ def _refuse_values(table: pa.Table, name: str, rows: RowNames) -> None:
             f"{rows[row]}: column {name!r} holds a value, and it would not be trained on; "
             "put it into messages as a system or an earlier turn, or remove the column"
         )
-
-
-def _loss_codes(loss: pa.Array | None, num_messages: int) -> np.ndarray[Any, np.dtype[np.int8]]:
-    if loss is None or pa.types.is_null(loss.type):
-        return np.full(num_messages, LOSS_UNSET, np.int8)
-    codes = pc.fill_null(loss.cast(pa.bool_()).cast(pa.int8()), LOSS_UNSET)
-    return codes.to_numpy(zero_copy_only=False).astype(np.int8)  # type: ignore[no-any-return]
 
 
 def _single_turns(texts: pa.LargeStringArray, role: int) -> Turns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -18,9 +18,9 @@ from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDa
 from collators.chat_templates import NO_TEMPLATE
 from collators.columns import columns_read, shape_of
 from collators.errors import TokenizationError
-from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, TOO_LONG, Overflow
+from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, NOTHING_TO_TRAIN, TOO_LONG, Overflow
 from collators.shapes import LossMode
-from collators.tokenization import Tokenize, report_set_aside
+from collators.tokenization import LEDGER, Tokenize, listed_reasons, report_set_aside
 from collators.tokenizers import digest
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 AnyDataset = TypeVar("AnyDataset", Dataset, DatasetDict, IterableDataset, IterableDatasetDict)
 
 _BATCH_SIZE = 1000
-_LEDGER = ["set_aside", "straddling"]
 _ABOUT_LENGTH = {TOO_LONG, ANSWER_TOO_LONG, ANSWER_CUT_OFF}
 
 
@@ -82,7 +81,7 @@ def tokenize(
     """
     step = Tokenize(tokenizer, template=template, max_length=max_length, overflow=overflow, loss=loss)
     if isinstance(dataset, Dataset | DatasetDict):
-        return kept_rows(_per_split(partial(_every_row, step=step, num_proc=num_proc), dataset), max_length=max_length)
+        return _per_split(partial(_tokenized, step=step, num_proc=num_proc, max_length=max_length), dataset)
     return _per_split(partial(_stream, step=step, whole=False), dataset)
 
 
@@ -98,10 +97,10 @@ def token_rows(
 ) -> AnyDataset:
     """`tokenize` with every row in its place, also those set aside.
 
-    Two more columns: `set_aside`, null for a row that is kept, else the reason (`too_long`, `nothing_to_train`,
-    `answer_too_long`, `answer_cut_off`, `template_refuses`, `template_rewrites`), and `straddling`, how many tokens lie
-    across the border of prompt and answer, and so are not trained. A row set aside has no ids; its `length` is what
-    it would have been.
+    Three more columns: `set_aside`, null for a row that is kept, else the reason (`too_long`, `nothing_to_train`,
+    `answer_too_long`, `answer_cut_off`, `template_refuses`, `template_rewrites`); `straddling`, how many tokens lie
+    across the border of prompt and answer, and so are not trained; and `cut`, how many tokens `overflow` took away. A
+    row set aside has no ids; its `length` is what it would have been, its `cut` 0.
     """
     step = Tokenize(tokenizer, template=template, max_length=max_length, overflow=overflow, loss=loss)
     if isinstance(dataset, Dataset | DatasetDict):
@@ -152,25 +151,42 @@ def _every_row(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | N
     return rows.with_format(None)
 
 
-def _kept_of(rows: Dataset, *, name: str, max_length: int) -> Dataset:
+def _tokenized(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | None, max_length: int) -> Dataset:
+    rows = _every_row(dataset, name=name, step=step, num_proc=num_proc)
+
+    def explain(reason: str, row: int) -> str | None:
+        # Again for this one row: what it said the first time was said in another process, or before the cache.
+        names = columns_read(dataset.column_names)
+        return step.explain(dataset.with_format("arrow", columns=names)[row : row + 1]).get(reason)
+
+    return _kept_of(rows, name=name, max_length=max_length, explain=explain)
+
+
+def _kept_of(
+    rows: Dataset, *, name: str, max_length: int, explain: Callable[[str, int], str | None] | None = None
+) -> Dataset:
     if not len(rows):
-        return rows.remove_columns(_LEDGER)
+        return rows.remove_columns(LEDGER)
     ledger = rows.with_format("arrow")
     set_aside = ledger["set_aside"][:]
     counts = Counter(filter(None, set_aside.to_pylist()))
+    firsts = {reason: explain(reason, pc.index(set_aside, reason).as_py()) for reason in counts} if explain else {}
+    facts = {reason: fact for reason, fact in firsts.items() if fact is not None}
     if counts.total() == len(rows):
-        raise TokenizationError(name + _nothing_left(counts, ledger["length"][:], max_length))
+        raise TokenizationError(name + _nothing_left(counts, ledger["length"][:], max_length, facts))
     if counts:
-        logger.warning("%s%s", name, report_set_aside(counts, len(rows)))
+        logger.warning("%s%s", name, report_set_aside(counts, len(rows), facts))
         rows = rows.select(np.flatnonzero(pc.is_null(set_aside).to_numpy(zero_copy_only=False)))
-    return rows.remove_columns(_LEDGER)
+    return rows.remove_columns(LEDGER)
 
 
-def _nothing_left(counts: Mapping[str, int], lengths: pa.ChunkedArray, max_length: int) -> str:
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
-    fact = f"no row of {len(lengths):,} keeps a trained token ({listed})"
+def _nothing_left(
+    counts: Mapping[str, int], lengths: pa.ChunkedArray, max_length: int, facts: Mapping[str, str]
+) -> str:
+    fact = f"no row of {len(lengths):,} keeps a trained token ({listed_reasons(counts, facts)})"
     if not set(counts) & _ABOUT_LENGTH:
-        return f"{fact}; token_rows() shows the rows; see that assistant messages are there, not empty, not loss: false"
+        hint = "; see that assistant messages are there, not empty, not loss: false" * (NOTHING_TO_TRAIN in counts)
+        return f"{fact}; token_rows() shows the rows{hint}"
     shortest = pc.min(pc.filter(lengths, pc.greater(lengths, 0))).as_py()
     return f"max_length={max_length}: {fact}; the shortest has {shortest:,} tokens; raise max_length"
 
@@ -180,7 +196,7 @@ def _stream(dataset: IterableDataset, *, name: str, step: Tokenize, whole: bool)
     _check_template(list(source), step)
     features = _features(source)
     if not whole:
-        features = Features({key: value for key, value in features.items() if key not in _LEDGER})
+        features = Features({key: value for key, value in features.items() if key not in LEDGER})
     rows = dataset.with_format("arrow").map(
         _every_row_of if whole else step,
         batched=True,
@@ -222,6 +238,7 @@ def _features(source: Features) -> Features:
             "length": Value("int32"),
             "set_aside": Value("string"),
             "straddling": Value("int32"),
+            "cut": Value("int32"),
         }
     )
 

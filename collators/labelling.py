@@ -39,12 +39,14 @@ class Labelled:
     """Per row, why it is not to be trained on; `KEPT` if it is."""
     straddling: IntArray
     """Per row, tokens on both sides of a border between trained and not trained; they are not trained."""
+    cut: IntArray
+    """Per row, how many tokens were cut to fit; none for a row set aside."""
 
 
 class Labeller:
     """Turns conversations into labelled ids with one tokenizer, one template and one set of rules.
 
-    `state` is the tokenizer's backend (`backend_json`); `reference` the tokenizer itself, to render and compare with.
+    `state` is the tokenizer's backend (`backend_json`). The tokenizer itself is not kept: its owner may change it.
     """
 
     def __init__(
@@ -53,20 +55,23 @@ class Labeller:
         template: str | None,
         special_tokens: Mapping[str, Any],
         *,
-        reference: Any,
         max_length: int,
         overflow: Overflow,
         loss: LossMode,
     ) -> None:
+        from tokenizers import Tokenizer
+
         self._max_length = max_length
         self._overflow = overflow
         self._loss = loss
-        self.reference = reference
-        self.template = ChatTemplate(template, self.reference, special_tokens) if template is not None else None
+        self.reference = Tokenizer.from_str(state)
+        self.template = ChatTemplate(template, special_tokens) if template is not None else None
         self._guarded = GuardedBackend(state, self.template.examples if self.template is not None else ())
         self._eos = special_tokens.get("eos_token")
         self._skeletons: dict[Shape, Skeleton | TemplateRefusal] = {}
         self._proven: set[Shape] = set()
+        self.facts: dict[str, str] = {}
+        """Of the rows labelled last: what the template said to the first one of each reason."""
 
     def label(self, turns: Turns) -> Labelled:
         """Ids and labels of all rows, in their order.
@@ -74,6 +79,7 @@ class Labeller:
         Raises:
             TokenizationError: the skeleton and the tokenizer disagree on a row.
         """
+        self.facts = {}
         return _in_order([self._label_shape(turns, *group) for group in group_by_shape(turns, self._loss)], len(turns))
 
     def skeleton(self, shape: Shape) -> Skeleton:
@@ -104,6 +110,7 @@ class Labeller:
         try:
             skeleton = self.skeleton(shape)
         except TemplateRefusal as refusal:
+            self.facts.setdefault(refusal.reason, refusal.fact)
             return _all_set_aside(rows, refusal.reason)
         contents = [turns.contents.take(pa.array(turns.starts[rows] + place)) for place in range(len(shape))]
         refusals: Reasons = np.full(len(rows), KEPT, object)
@@ -143,6 +150,7 @@ class Labeller:
                 rendered = self.template.render(turns.messages(int(rows[place])))
             except TemplateRefusal as refusal:
                 refusals[place] = refusal.reason
+                self.facts.setdefault(refusal.reason, refusal.fact)
                 continue
             written = fit(skeleton, rendered, [column[place] for column in columns])
             if written is None:
@@ -166,7 +174,7 @@ class Labeller:
             text = self.template.render(turns.messages(int(rows[place])))
             if len(self._guarded.find(text)) != len(skeleton.controls):
                 continue  # The reference would take it for a real one.
-            expected = self.reference(text, add_special_tokens=False)["input_ids"]
+            expected = self.reference.encode(text, add_special_tokens=False).ids
             if expected != runs.ids[starts[place] : starts[place + 1]].tolist():
                 raise TokenizationError(
                     f"the chat template gives other ids for {text[:80]!r}… than its own parts; "
@@ -177,8 +185,8 @@ class Labeller:
 
     def _around_text(self) -> tuple[list[int], list[int]]:
         """Ids before and after a plain text: what the tokenizer writes around it, and the end token."""
-        bare = self.reference("a", add_special_tokens=False)["input_ids"]
-        wrapped = self.reference("a")["input_ids"]
+        bare = self.reference.encode("a", add_special_tokens=False).ids
+        wrapped = self.reference.encode("a").ids
         start = next(i for i in range(len(wrapped)) if wrapped[i : i + len(bare)] == bare)
         before, after = wrapped[:start], wrapped[start + len(bare) :]
         eos = self._guarded.controls.get(self._eos) if self._eos else None
@@ -187,7 +195,7 @@ class Labeller:
 
 def _all_set_aside(rows: IntArray, reason: str) -> Labelled:
     none, zeros = np.zeros(0, np.int32), np.zeros(len(rows), np.int64)
-    return Labelled(rows, none, none, zeros, zeros, np.full(len(rows), reason, object), zeros)
+    return Labelled(rows, none, none, zeros, zeros, np.full(len(rows), reason, object), zeros, zeros)
 
 
 def _assemble(rows: IntArray, runs: Runs, kept: IntArray, reasons: Reasons) -> Labelled:
@@ -199,10 +207,11 @@ def _assemble(rows: IntArray, runs: Runs, kept: IntArray, reasons: Reasons) -> L
         place_in_run = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
         stays = place_in_run < np.repeat(kept.ravel(), counts)
         ids, labels = ids[stays], labels[stays]
-    num_kept = kept.sum(axis=1)
+    num_kept, num_tokens = kept.sum(axis=1), runs.counts.sum(axis=1)
+    is_kept = reasons == KEPT
     straddles = np.array([kind.straddles for kind in runs.kinds], np.int64)
-    length = np.where(reasons == KEPT, num_kept, runs.counts.sum(axis=1))
-    return Labelled(rows, ids, labels, num_kept, length, reasons, kept @ straddles)
+    length, cut = np.where(is_kept, num_kept, num_tokens), np.where(is_kept, num_tokens - num_kept, 0)
+    return Labelled(rows, ids, labels, num_kept, length, reasons, kept @ straddles, cut)
 
 
 def _in_order(groups: Sequence[Labelled], num_rows: int) -> Labelled:
@@ -222,4 +231,5 @@ def _in_order(groups: Sequence[Labelled], num_rows: int) -> Labelled:
         moved = np.repeat(starts[group.rows] - (np.cumsum(group.kept) - group.kept), group.kept)
         places = moved + np.arange(len(group.ids))
         ids[places], labels[places] = group.ids, group.labels
-    return Labelled(np.arange(num_rows), ids, labels, kept, column("length"), column("set_aside"), column("straddling"))
+    rest = map(column, ("length", "set_aside", "straddling", "cut"))
+    return Labelled(np.arange(num_rows), ids, labels, kept, *rest)

@@ -12,6 +12,9 @@ import torch
 from collators.columns import IGNORE_INDEX
 from collators.errors import TokenizationError
 
+_FILLED = ("input_ids", "attention_mask", "labels")
+"""The columns of a batch; others are left out."""
+
 # Suffixes: B rows, T tokens. A Ragged column is its flat values and B lengths.
 Ragged = tuple[np.ndarray[Any, Any], np.ndarray[Any, np.dtype[np.int64]]]
 
@@ -19,9 +22,10 @@ Ragged = tuple[np.ndarray[Any, Any], np.ndarray[Any, np.dtype[np.int64]]]
 class PaddingCollator:
     """Pads token rows to one length and stacks them, as `Trainer`'s `data_collator` or a `DataLoader`'s `collate_fn`.
 
-    Takes rows as dicts (of lists, NumPy arrays, tensors or Arrow scalars), or a batch as a table or a dict of columns.
-    Gives `input_ids` (padded with the pad token), `attention_mask` (0 on padding) and, if the rows have them, `labels`
-    (-100 on padding): int64 tensors, B × T. Other columns (`id`, `length`) are left out; an `attention_mask` is kept.
+    Takes rows as dicts (of lists, NumPy arrays, tensors or Arrow scalars), or a batch as an Arrow table or record batch
+    or as a dict of columns. Gives `input_ids` (padded with the pad token), `attention_mask` (0 on padding) and, if the
+    rows have them, `labels` (-100 on padding): int64 tensors, B × T. Other columns (`id`, `length`) are left out; an
+    `attention_mask` is kept.
 
     Args:
         pad_to_multiple_of: tokens; T is rounded up to a multiple, which tensor cores like; 1 or None turns it off.
@@ -64,13 +68,14 @@ class PaddingCollator:
         """One batch.
 
         Raises:
-            TokenizationError: no rows, no `input_ids`, columns of unequal length, or a row longer than `max_length`.
+            TokenizationError: no rows, no `input_ids`, values that are no flat lists of ids, columns of unequal length,
+                or a row longer than `max_length`.
         """
         columns = _columns(rows)
         if "input_ids" not in columns:
             raise TokenizationError(f"rows have the columns {', '.join(columns) or '(none)'}; expected input_ids")
-        names = ["input_ids", *(name for name in ("attention_mask", "labels") if name in columns)]
-        ragged = {name: _ragged(columns[name]) for name in names}
+        names = ["input_ids", *(name for name in _FILLED[1:] if name in columns)]
+        ragged = {name: _ragged(name, columns[name]) for name in names}
         lengths = ragged["input_ids"][1]
         for name, (_, others) in ragged.items():
             if not np.array_equal(others, lengths):
@@ -112,27 +117,49 @@ def _pad_token_id(tokenizer: Any) -> int:
 
 
 def _columns(rows: Any) -> dict[str, Any]:
-    if isinstance(rows, pa.Table):
+    if isinstance(rows, pa.Table | pa.RecordBatch):
         columns = {name: rows[name] for name in rows.column_names}
     elif isinstance(rows, Mapping):
         columns = dict(rows)
     else:
-        names = rows[0].keys() if len(rows) else ()
-        try:
-            columns = {name: [row[name] for row in rows] for name in names if name != "id"}
-        except KeyError as error:
-            raise TokenizationError(f"some rows of the batch have the column {error}, some have not") from None
+        rows = list(rows)
+        for place, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise TokenizationError(f"row {place} of the batch: {type(row).__name__}; expected a dict of columns")
+        for name in _FILLED:
+            if 0 < sum(name in row for row in rows) < len(rows):
+                raise TokenizationError(f"some rows of the batch have the column {name!r}, some have not")
+        columns = {name: [row.get(name) for row in rows] for name in (rows[0] if rows else ()) if name != "id"}
     if not len(next(iter(columns.values()), ())):
         raise TokenizationError("an empty batch; the collator needs one row or more")
     return columns
 
 
-def _ragged(column: Any) -> Ragged:
+def _ragged(name: str, column: Any) -> Ragged:
+    """Flat values and lengths of a column of id lists.
+
+    Raises:
+        TokenizationError: something in it is no list of whole numbers.
+    """
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if isinstance(column, pa.Array):
-        lengths = pa.compute.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
-        return column.flatten().to_numpy(zero_copy_only=False), lengths
-    arrays = [np.asarray(row.values if isinstance(row, pa.ListScalar | pa.LargeListScalar) else row) for row in column]
+    if isinstance(column, pa.Array) and pa.types.is_integer(getattr(column.type, "value_type", pa.null())):
+        values = column.flatten()
+        if not column.null_count and not values.null_count:
+            lengths = pa.compute.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
+            return values.to_numpy(zero_copy_only=False), lengths
+    if column is None:
+        raise TokenizationError(f"the column {name!r} is None; leave it out or give it a list for each row")
+    arrays = [_ids_of(name, place, row) for place, row in enumerate(column)]
     lengths = np.fromiter(map(len, arrays), np.int64, len(arrays))
     return np.concatenate(arrays), lengths
+
+
+def _ids_of(name: str, place: int, row: Any) -> np.ndarray[Any, Any]:
+    ids = np.asarray(row.values if isinstance(row, pa.ListScalar | pa.LargeListScalar) else row)
+    if not ids.size and ids.ndim == 1:
+        return ids.astype(np.int64)  # NumPy takes an empty list for floats.
+    if ids.ndim != 1 or ids.dtype.kind not in "iub":
+        found = f"of shape {ids.shape}" if ids.ndim > 1 else repr(row)[:60]
+        raise TokenizationError(f"row {place} of the batch: {name} is {found}; expected a flat list of whole numbers")
+    return ids

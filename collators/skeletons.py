@@ -33,8 +33,8 @@ class Skeleton:
     pieces: tuple[Piece, ...]
     trims: bool
     """Whether the template takes white space away from the ends of a message."""
-    lacks_end: bool = False
-    """Whether nothing ends the last trained turn, so that a model cannot learn to stop there."""
+    words_at_end: str | None = None
+    """What stands behind the last trained turn where no control token ends it, so that a model cannot learn to stop."""
 
     @property
     def controls(self) -> list[Control]:
@@ -59,13 +59,13 @@ def build_skeleton(shape: Shape, template: ChatTemplate, guarded: GuardedBackend
     spans = _content_spans(text, messages)
     controls = guarded.find(text)
     regions: list[tuple[int, int, bool]] = []
-    lacks_end = False
+    words_at_end = None
     for index, turn in enumerate(shape):
         if turn.role != ASSISTANT or turn.trained == all_trained:
             continue
         start = _answer_start(template, text, messages, spans, controls, index)
         end = _answer_end(shape, template, guarded, spans, controls, index, start)
-        lacks_end = end is None
+        words_at_end = text[spans[index][1] :] if end is None else None
         if end is None:
             words = _words_before_text(shape, template, guarded, index) if turn.empty else ""
             end = start + len(words) if turn.empty and text.startswith(words, start) else max(start, spans[index][1])
@@ -73,7 +73,7 @@ def build_skeleton(shape: Shape, template: ChatTemplate, guarded: GuardedBackend
     return Skeleton(
         pieces=tuple(_cut(text, spans, controls, regions, shape, all_trained)),
         trims=_trims(template, messages, text),
-        lacks_end=lacks_end,
+        words_at_end=words_at_end,
     )
 
 
@@ -118,7 +118,8 @@ def _answer_start(
     before = _rendered_prefix(template, text, messages[:index], generation_prompt=bool(prompt))
     is_prefix = earliest <= before <= latest
     if prompt:
-        if is_prefix:
+        # Some templates invite an answer only behind a user: then the turn's own header is still to come.
+        if is_prefix and text.endswith(prompt, 0, before):
             return before
         # Earlier turns read differently without this one. Rightmost: the words before may end like a generation prompt.
         found = (text.find if is_empty else text.rfind)(prompt, earliest, latest)

@@ -25,6 +25,9 @@ from collators.tokenizers import backend_json, digest
 
 logger = logging.getLogger(__name__)
 
+LEDGER = ["set_aside", "straddling", "cut"]
+"""Columns of token rows that account for what became of a row; they are not for training."""
+
 
 class Tokenize:
     """The step of `tokenize` as a callable, for `dataset.map(step, batched=True, remove_columns=dataset.column_names)`.
@@ -54,7 +57,7 @@ class Tokenize:
         self._overflow = overflow
         self._loss = loss
         self._code = code_digest()
-        self._labeller = self._new_labeller(tokenizer)
+        self._labeller = self._new_labeller()
         self._check_tokenizer(tokenizer)
 
     def __call__(self, batch: Any) -> Any:
@@ -64,13 +67,16 @@ class Tokenize:
             TokenizationError: a row that is not a conversation, or with `overflow="error"` one that is too long.
         """
         names = batch.column_names if isinstance(batch, pa.Table) else list(batch)
+        if not isinstance(batch, pa.Table) and any(isinstance(batch[name], str) for name in shape_of(names)):
+            raise TokenizationError("a single row, not a batch of them; call map with batched=True")
         read = columns_read(names)
         table = batch.select(read) if isinstance(batch, pa.Table) else _table({name: batch[name] for name in read})
         rows = self.token_rows(table)
-        report = report_set_aside(Counter(filter(None, rows["set_aside"].to_pylist())), len(rows))
+        counts = Counter(filter(None, rows["set_aside"].to_pylist()))
+        report = report_set_aside(counts, len(rows), self._labeller.facts)
         if report:
             logger.warning("%s", report)
-        rows = rows.filter(pc.is_null(rows["set_aside"])).drop_columns(["set_aside", "straddling"])
+        rows = rows.filter(pc.is_null(rows["set_aside"])).drop_columns(LEDGER)
         return rows if isinstance(batch, pa.Table) else _lists(rows)
 
     def token_rows(self, table: pa.Table, indices: Sequence[int] | None = None) -> pa.Table:
@@ -95,8 +101,14 @@ class Tokenize:
                 "length": pa.array(labelled.length, pa.int32()),
                 "set_aside": pa.array(labelled.set_aside, pa.string(), mask=labelled.set_aside == KEPT),
                 "straddling": pa.array(labelled.straddling, pa.int32()),
+                "cut": pa.array(labelled.cut, pa.int32()),
             }
         )
+
+    def explain(self, table: pa.Table) -> dict[str, str]:
+        """What the template says to the first row of each reason among those of `table`; most reasons need no word."""
+        self.token_rows(table)
+        return self._labeller.facts
 
     @property
     def has_template(self) -> bool:
@@ -112,21 +124,14 @@ class Tokenize:
         return {name: value for name, value in self.__dict__.items() if name != "_labeller"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from tokenizers import Tokenizer
-        from transformers import PreTrainedTokenizerFast
-
         self.__dict__.update(state)
-        backend = Tokenizer.from_str(self._state)
-        self._labeller = self._new_labeller(
-            PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False)
-        )
+        self._labeller = self._new_labeller()
 
-    def _new_labeller(self, tokenizer: Any) -> Labeller:
+    def _new_labeller(self) -> Labeller:
         return Labeller(
             self._state,
             self._template,
             self._special_tokens,
-            reference=tokenizer,
             max_length=self._max_length,
             overflow=self._overflow,
             loss=self._loss,
@@ -137,7 +142,7 @@ class Tokenize:
         template = self._labeller.template
         if template is None:
             return
-        backend = tokenizer.backend_tokenizer
+        backend = self._labeller.reference
         for text in template.examples:
             given = tokenizer(text, add_special_tokens=False)["input_ids"]
             if given != backend.encode(text, add_special_tokens=False).ids:
@@ -149,7 +154,13 @@ class Tokenize:
             skeleton = self._labeller.skeleton((Turn(USER, False, False), Turn(ASSISTANT, True, False)))
         except TemplateRefusal:
             return  # Each row will say so.
-        if skeleton.lacks_end:
+        if skeleton.words_at_end:
+            logger.warning(
+                "the chat template ends the last answer with %r, which is no control token of this tokenizer: "
+                "no model learns to stop there",
+                skeleton.words_at_end,
+            )
+        elif skeleton.words_at_end is not None:
             logger.warning("the chat template writes nothing after the last answer: no model learns to stop there")
 
     def _raise_too_long(self, labelled: Labelled, rows: RowNames) -> None:
@@ -160,16 +171,26 @@ class Tokenize:
             )
 
 
-def report_set_aside(counts: Mapping[str, int], num_rows: int) -> str:
-    """One line on rows that are not trained on; empty where there are none.
+def report_set_aside(counts: Mapping[str, int], num_rows: int, facts: Mapping[str, str] | None = None) -> str:
+    """One line on rows that are not trained on, with a fact on each reason that has one; empty where there are none.
 
     >>> report_set_aside({"too_long": 3, "nothing_to_train": 1}, 1200)
     'set aside 4 of 1,200 rows: too_long 3, nothing_to_train 1'
     """
     if not counts:
         return ""
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
-    return f"set aside {sum(counts.values()):,} of {num_rows:,} rows: {listed}"
+    return f"set aside {sum(counts.values()):,} of {num_rows:,} rows: {listed_reasons(counts, facts or {})}"
+
+
+def listed_reasons(counts: Mapping[str, int], facts: Mapping[str, str]) -> str:
+    """Reasons with their counts, most first.
+
+    >>> listed_reasons({"nothing_to_train": 1, "template_refuses": 2}, {"template_refuses": "no system"})
+    'template_refuses 2 (no system), nothing_to_train 1'
+    """
+    ordered = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
+    said = {reason: f" ({fact})" for reason, fact in facts.items()}
+    return ", ".join(f"{reason} {count:,}{said.get(reason, '')}" for reason, count in ordered)
 
 
 @cache

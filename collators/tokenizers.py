@@ -35,6 +35,9 @@ CHATGLM3_TEMPLATE = (
 TEMPLATES = {"chatglm3": CHATGLM3_TEMPLATE}
 """Chat templates that can be asked for by name."""
 
+TEMPLATE_CONTROLS = {"chatglm3": ("[gMASK]", "sop", "<|system|>", "<|user|>", "<|assistant|>", "</s>")}
+"""The control tokens that each of them writes."""
+
 
 def load_tokenizer(path: str | Path) -> Any:
     """Load the fast tokenizer of a model folder or hub name, never running code from it.
@@ -46,7 +49,11 @@ def load_tokenizer(path: str | Path) -> Any:
     Raises:
         TokenizationError: no such folder, no tokenizer in it, or only one that works text by text in Python.
     """
+    if not isinstance(path, str | Path):
+        raise TokenizationError(f"path {path!r}: expected a model folder or the name of one on the hub")
     folder = Path(path)
+    if folder.is_file():
+        raise TokenizationError(f"{path}: is a file; name its folder")
     if folder.is_dir():
         if _names_chatglm(folder):
             return _load_chatglm(folder)
@@ -63,6 +70,8 @@ def _names_chatglm(folder: Path) -> bool:
         config = json.loads(config_path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise TokenizationError(f"{config_path}: not JSON ({error}); fetch the file again") from None
+    if not isinstance(config, dict):
+        raise TokenizationError(f"{config_path}: {config!r} is no JSON object; fetch the file again")
     names = json.dumps([config.get("tokenizer_class"), config.get("auto_map")])
     # GLM-4's class is ChatGLM4Tokenizer, and its tokenizer.model is no SentencePiece model.
     if "ChatGLM4Tokenizer" in names and not (folder / "tokenizer.json").is_file():
@@ -71,6 +80,12 @@ def _names_chatglm(folder: Path) -> bool:
             "use the -hf release of the model, which has a tokenizer.json"
         )
     return "ChatGLMTokenizer" in names
+
+
+def _is_chatglm2(folder: Path) -> bool:
+    """ChatGLM2 shares class and model file with ChatGLM3, but knows no role tokens and has another format."""
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    return "chatglm2" in json.dumps([config.get("name_or_path"), config.get("auto_map")]).lower()
 
 
 def _load_chatglm(folder: Path) -> Any:
@@ -82,7 +97,8 @@ def _load_chatglm(folder: Path) -> Any:
     model_path = folder / "tokenizer.model"
     if not model_path.is_file():
         raise TokenizationError(f"{model_path}: no such file; a ChatGLM3 folder needs it beside tokenizer_config.json")
-    backend = sentencepiece_bpe.convert(model_path, CHATGLM3_SPECIALS)
+    is_chatglm2 = _is_chatglm2(folder)
+    backend = sentencepiece_bpe.convert(model_path, CHATGLM3_SPECIALS[:5] if is_chatglm2 else CHATGLM3_SPECIALS)
     prefix = ["[gMASK]", "sop"]
     # What the original's build_inputs_with_special_tokens writes around one text and around two.
     backend.post_processor = TemplateProcessing(
@@ -99,7 +115,7 @@ def _load_chatglm(folder: Path) -> Any:
         padding_side="left",
         clean_up_tokenization_spaces=False,
         model_input_names=["input_ids", "attention_mask"],
-        chat_template=CHATGLM3_TEMPLATE,
+        chat_template=None if is_chatglm2 else CHATGLM3_TEMPLATE,
     )
 
 

@@ -75,6 +75,11 @@ def test_loss_is_read_and_null_is_unset() -> None:
     assert read_turns(pa.table({"messages": messages}), RowNames(None)).loss.tolist() == [1, 0, -1]
 
 
+def test_loss_may_be_a_number() -> None:
+    messages = [[{**CONVERSATION[1], "loss": loss} for loss in (1, 0, None)]]
+    assert read_turns(pa.table({"messages": messages}), RowNames(None)).loss.tolist() == [1, 0, -1]
+
+
 def test_only_needed_columns_are_fetched() -> None:
     assert columns_read(["id", "x", "messages", "tools"]) == ["messages", "id", "tools"]
     assert shape_of(["text", "messages"]) == ("messages",)
@@ -97,6 +102,14 @@ def test_only_needed_columns_are_fetched() -> None:
         ({"messages": [[{"role": "user", "content": ["q"]}]]}, "column 'messages': content is list<"),
         ({"messages": [[{"role": "assistant", "content": "", "tool_calls": ["f"]}]]},
          "row 0 of the batch: messages[0]: tool_calls is not supported yet; remove it or write it into the content"),
+        ({"messages": [CONVERSATION, [{**CONVERSATION[1], "weight": 0}]]},
+         "row 1 of the batch: messages[0]: weight is not read; write it as loss, true or false"),
+        ({"messages": [[{**CONVERSATION[1], "thinking": "so"}]]},
+         "row 0 of the batch: messages[0]: thinking is not supported yet; "),
+        ({"messages": [CONVERSATION, [{**CONVERSATION[1], "loss": "false"}]]},
+         "row 1 of the batch: messages[0]: loss is 'false'; expected true or false"),
+        ({"messages": [[{**CONVERSATION[1], "loss": 1.0}, {**CONVERSATION[1], "loss": 0.5}]]},
+         "row 0 of the batch: messages[1]: loss is 0.5; expected true or false"),
         ({"messages": [CONVERSATION], "tools": ["[{}]"]}, "row 0 of the batch: column 'tools' holds a value, "),
         ({"instruction": ["q"], "output": [None]}, "column 'output': expected strings, found null"),
         ({"instruction": ["q", "q"], "output": ["a", None]},

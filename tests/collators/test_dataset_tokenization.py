@@ -18,7 +18,9 @@ from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDa
 
 import collators
 from collators import TokenizationError, Tokenize, token_rows, tokenize
+from tests.collators.conftest import CHATML
 
+LEDGER = ["set_aside", "straddling", "cut"]
 COLUMNS = ["id", "input_ids", "labels", "length"]
 FEATURES = Features(
     {"id": Value("string"), "input_ids": List(Value("int32")), "labels": List(Value("int32")), "length": Value("int32")}
@@ -57,10 +59,19 @@ def test_kept_rows_in_order_and_one_line_that_counts_the_rest(
 
 def test_token_rows_keeps_every_row_and_says_why(data: Dataset, tokenizer: Any) -> None:
     rows = token_rows(data, tokenizer, max_length=20)
-    assert rows.column_names == [*COLUMNS, "set_aside", "straddling"]
+    assert rows.column_names == [*COLUMNS, *LEDGER]
     assert rows["set_aside"][:] == [None, "too_long", None, "too_long", None]
     assert rows["length"][:] == [8, 37, 9, 47, 10]
     assert [len(ids) for ids in rows["input_ids"]] == [8, 0, 9, 0, 10]
+
+
+def test_token_rows_tells_how_many_tokens_were_cut(data: Dataset, tokenizer: Any) -> None:
+    whole = token_rows(data, tokenizer, max_length=99)
+    assert whole["cut"][:] == [0] * 5
+    rows = token_rows(data, tokenizer, max_length=20, overflow="truncate")
+    assert rows["cut"][:] == [0, 17, 0, 27, 0]
+    assert [length + cut for length, cut in zip(rows["length"], rows["cut"], strict=True)] == whole["length"][:]
+    assert token_rows(data, tokenizer, max_length=20)["cut"][:] == [0] * 5
 
 
 def test_nothing_kept_is_an_error_that_says_what_would_help(data: Dataset, tokenizer: Any) -> None:
@@ -131,7 +142,7 @@ def test_streams_give_the_same_rows(data: Dataset, tokenizer: Any, whole: bool) 
 
 def test_an_empty_dataset_stays_empty_with_the_right_columns(data: Dataset, tokenizer: Any) -> None:
     assert tokenize(data.select([]), tokenizer).features == FEATURES
-    assert token_rows(data.select([]), tokenizer).column_names == [*COLUMNS, "set_aside", "straddling"]
+    assert token_rows(data.select([]), tokenizer).column_names == [*COLUMNS, *LEDGER]
 
 
 def test_wrong_options_are_named(data: Dataset, tokenizer_of: Callable[..., Any]) -> None:
@@ -202,3 +213,22 @@ def test_cache_is_used_across_processes_and_rebuilt_after_every_change(
     tokenizer.add_tokens(["hello world"])
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     assert run()[0] != edited[0]
+
+
+def test_a_template_that_refuses_is_quoted(tokenizer_of: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    system = [{"role": "system", "content": "s"}, *chat(1)]
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    tokenizer = tokenizer_of(template=refusing + CHATML)
+    said = "the chat template refuses it: System role not supported"
+    with pytest.raises(TokenizationError) as raised:
+        tokenize(Dataset.from_dict({"messages": [system] * 2}), tokenizer)
+    assert str(raised.value) == (
+        f"no row of 2 keeps a trained token (template_refuses 2 ({said})); token_rows() shows the rows"
+    )
+    some = Dataset.from_dict({"messages": [chat(1), system]})
+    tokenize(some, tokenizer)
+    Tokenize(tokenizer)(some[:])
+    assert caplog.messages == [f"set aside 1 of 2 rows: template_refuses 1 ({said})"] * 2
+    silent = CHATML.replace("in messages", "in messages if m.role != 'system'")
+    with pytest.raises(TokenizationError, match=r"writes message 0 \(system\) 0 times"):
+        tokenize(Dataset.from_dict({"messages": [system] * 2}), tokenizer_of(template=silent))

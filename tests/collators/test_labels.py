@@ -12,11 +12,13 @@ import pytest
 
 pytest.importorskip("transformers", reason="chat templates are rendered by transformers")
 
+import pyarrow as pa
 from datasets import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collators import IGNORE_INDEX, TokenizationError, load_tokenizer, token_rows
+from collators.chat_templates import ChatTemplate
 from tests.collators.conftest import BACKENDS, CHATML, FAMILIES, GLM4, LLAMA2, QWEN3, SPECIALS
 
 # What the model must produce, read off the rendered text: from behind the generation prompt through what ends the turn.
@@ -205,6 +207,12 @@ def test_a_template_that_teaches_no_end_is_warned_of(
     assert not caplog.messages
     tokenize_chats([CHAT], tokenizer_of(template=GLM4))
     assert caplog.messages == ["the chat template writes nothing after the last answer: no model learns to stop there"]
+    caplog.clear()
+    tokenize_chats([CHAT], tokenizer_of(template=CHATML.replace("<|im_end|>", "<|end|>")))
+    assert caplog.messages == [
+        "the chat template ends the last answer with '<|end|>\\n', which is no control token of this tokenizer: "
+        "no model learns to stop there"
+    ]
 
 
 def test_plain_texts_get_the_tokenizers_own_frame_and_are_all_trained(tokenizer_of: Callable[..., Any]) -> None:
@@ -261,9 +269,20 @@ def test_a_control_token_that_gets_lost_is_an_error(tokenizer_of: Callable[..., 
         tokenize_chats([chat], tokenizer)
 
 
-def test_a_template_that_changes_texts_behind_our_back_is_an_error(tokenizer_of: Callable[..., Any]) -> None:
-    # Nothing that a probe could meet: it shortens only what is longer than any.
+def test_a_template_that_changes_texts_behind_our_back_is_an_error(
+    tokenizer_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Were the cut overlooked in the source: nothing that a probe could meet, it shortens only what is longer than any.
+    monkeypatch.setattr(ChatTemplate, "may_rewrite", lambda _, texts: pa.array([False] * len(texts)))
     cutting = CHATML.replace("m['content']", "m['content'][:200]")
     chat = [{"role": "user", "content": "a" * 300}, {"role": "assistant", "content": "b"}]
     with pytest.raises(TokenizationError, match=r"cannot be masked safely: choose another template"):
         tokenize_chats([chat], tokenizer_of(template=cutting))
+
+
+def test_a_header_that_no_generation_prompt_offers_is_not_trained(tokenizer_of: Callable[..., Any]) -> None:
+    # Phi-3-vision: no invitation behind an assistant turn, so the second answer's header must be found.
+    template = CHATML.replace("add_generation_prompt", "add_generation_prompt and messages[-1].role != 'assistant'")
+    tokenizer = tokenizer_of(template=template)
+    (row,) = tokenize_chats([[*CHAT, {"role": "assistant", "content": "a3"}]], tokenizer)
+    assert trained_text(tokenizer, row) == "a1<|im_end|>a2<|im_end|>a3<|im_end|>"

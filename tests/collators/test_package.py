@@ -15,8 +15,9 @@ PACKAGE = Path(collators.__file__).parent
 
 # Each module may import only those before it.
 ORDER = [
-    "errors", "columns", "tokenizers", "sentencepiece_bpe", "chat_templates", "controls", "shapes", "skeletons",
-    "encoding", "token_runs", "overflow", "labelling", "tokenization", "dataset_tokenization", "padding_collator",
+    "errors", "columns", "tokenizers", "sentencepiece_bpe", "template_values", "template_reads", "chat_templates",
+    "controls", "shapes", "skeletons", "encoding", "token_runs", "overflow", "labelling", "tokenization",
+    "dataset_tokenization", "padding_collator",
 ]  # fmt: skip
 
 

@@ -67,6 +67,33 @@ def test_fingerprint_is_of_content_and_options_not_of_use(tokenizer_of: Callable
     assert len({hash_ for hash_, _ in seen}) == len({digest for _, digest in seen}) == len(seen)
 
 
+def test_a_named_template_refuses_a_tokenizer_without_its_control_tokens(tokenizer_of: Callable[..., Any]) -> None:
+    with pytest.raises(TokenizationError) as raised:
+        Tokenize(tokenizer_of(), template="chatglm3")
+    assert str(raised.value) == (
+        "template='chatglm3': the tokenizer has no control token '[gMASK]'; leave template out to take the "
+        "tokenizer's own, or load the tokenizer of the model the template is for"
+    )
+
+
 def test_a_column_of_mixed_values_is_named(tokenizer_of: Callable[..., Any]) -> None:
     with pytest.raises(TokenizationError, match=r"^columns text: values of different kinds in one column \("):
         Tokenize(tokenizer_of(pad_token="<s>"))({"text": ["a", 1]})
+
+
+def test_a_later_change_of_the_tokenizer_changes_no_rows(tokenizer_of: Callable[..., Any]) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = tokenizer_of("words")
+    step = Tokenize(tokenizer)
+    batches = [pa.table({"text": ["hello hello world"]}), pa.table(BATCH)]
+    tokenizer.add_tokens(["hello hello"])
+    tokenizer.chat_template = QWEN
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=["<s>", "$A"], special_tokens=[("<s>", 1)])
+    unchanged = Tokenize(tokenizer_of("words"))
+    assert [step(batch) for batch in batches] == [unchanged(batch) for batch in batches]
+
+
+def test_a_row_instead_of_a_batch_is_named(tokenizer_of: Callable[..., Any]) -> None:
+    with pytest.raises(TokenizationError, match=r"^a single row, not a batch of them; call map with batched=True$"):
+        Tokenize(tokenizer_of())({"prompt": "q", "completion": "a"})

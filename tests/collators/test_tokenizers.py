@@ -13,10 +13,11 @@ import pytest
 pytest.importorskip("transformers", reason="load_tokenizer gives a transformers tokenizer")
 spm = pytest.importorskip("sentencepiece", reason="the reference for ChatGLM3's ids")
 
+from datasets import Dataset  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from collators import TokenizationError, load_tokenizer  # noqa: E402
+from collators import TokenizationError, load_tokenizer, tokenize  # noqa: E402
 from collators.tokenizers import CHATGLM3_SPECIALS  # noqa: E402
 
 ODD_TEXTS = [
@@ -169,6 +170,18 @@ def test_a_string_path_will_do(chatglm_folder: Path) -> None:
     assert len(load_tokenizer(str(chatglm_folder))) == len(load_tokenizer(chatglm_folder))
 
 
+def test_a_chatglm2_folder_gets_no_chatglm3_format(chatglm_folder: Path, tmp_path: Path) -> None:
+    config = {"tokenizer_class": "ChatGLMTokenizer", "name_or_path": "THUDM/chatglm2-6b"}
+    write(tmp_path, tokenizer__model=(chatglm_folder / "tokenizer.model").read_bytes(), tokenizer_config__json=config)
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.chat_template is None
+    assert len(tokenizer) == len(load_tokenizer(chatglm_folder)) - 4
+    rows = {"prompt": ["q"], "completion": ["a"]}
+    for template, message in {None: "the tokenizer has no chat template", "chatglm3": "template='chatglm3': "}.items():
+        with pytest.raises(TokenizationError, match=message):
+            tokenize(Dataset.from_dict(rows), tokenizer, template=template)
+
+
 def test_any_other_folder_goes_to_auto_tokenizer(tokenizer_of: Callable[..., Any], tmp_path: Path) -> None:
     tokenizer_of().save_pretrained(tmp_path)
     assert load_tokenizer(tmp_path)("hello")["input_ids"] == tokenizer_of()("hello")["input_ids"]
@@ -198,6 +211,10 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path, chatglm_folder: Path) ->
     assert message(tmp_path).startswith("TMP/tokenizer.model: not a SentencePiece model (GLM-4's file")
     write(tmp_path, tokenizer_config__json={"tokenizer_class": "ChatGLM4Tokenizer"})
     assert message(tmp_path).startswith("TMP: ChatGLM4Tokenizer keeps tiktoken ranks in tokenizer.model")
+    write(tmp_path, tokenizer_config__json=[])
+    assert message(tmp_path) == "TMP/tokenizer_config.json: [] is no JSON object; fetch the file again"
+    assert message(tmp_path / "tokenizer.model") == "TMP/tokenizer.model: is a file; name its folder"
+    assert message(None) == "path None: expected a model folder or the name of one on the hub"
     write(tmp_path, tokenizer_config__json=b"{")
     assert message(tmp_path).startswith("TMP/tokenizer_config.json: not JSON (")
 
