@@ -87,10 +87,9 @@ def number(sources: Iterable[SourceFile]) -> list[SourceFile]:
 
 
 def describe(source: SourceFile) -> dict[str, Any]:
-    """What accounts and manifests say of a raw file."""
+    """What accounts and manifests say of a raw file: its content, not its place, since a cache outlives that."""
     return {
         "name": source.name,
-        "path": source.path,
         "member": source.member,
         "num_bytes": os.path.getsize(source.path),
         "sha256": source.sha256,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,9 +32,21 @@ def shared_tokenizer() -> Callable[[str], Path]:
     return _shared("tokenizers")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of a wider scope than one test load goes into no cache of the developer's."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _isolate(tmp_path_factory, monkeypatch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees no cached Arrow table of another test, and no data folder of the developer's."""
+    _isolate(tmp_path_factory, monkeypatch)
+
+
+def _isolate(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets", reason="every part of the product needs datasets")
     cache = tmp_path_factory.mktemp("hf_cache")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)

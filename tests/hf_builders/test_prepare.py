@@ -60,7 +60,6 @@ def test_the_manifest_names_sources_options_versions_and_digest(prepared: Prepar
     train = ROOT / "hf_builders" / "adgen" / "sample" / "train.json"
     assert manifest["sources"][0] == {
         "name": "train.json",
-        "path": str(train),
         "member": None,
         "num_bytes": train.stat().st_size,
         "sha256": hashlib.sha256(train.read_bytes()).hexdigest(),
