@@ -8,7 +8,6 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,11 +18,10 @@ import pyarrow.compute as pc
 from datasets.builder import Key
 from datasets.exceptions import DatasetGenerationError
 
-from hf_builders.errors import HfBuildersError, OptionError, SourceError, did_you_mean
+from hf_builders.errors import HfBuildersError, OptionError, SourceError
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE, DataFiles, Download, OfficialFile, fetch, locate
 from hf_builders.quarantine import (
     Account,
-    OnBadRow,
     Quarantine,
     account_path,
     quarantine_path,
@@ -32,6 +30,7 @@ from hf_builders.quarantine import (
 from hf_builders.schema import DIALOGUE_VIEWS, FEATURES
 from hf_builders.sources import READ_ERRORS, Rows, SourceFile, describe, number
 from hf_builders.splits import assign_splits, check_fractions
+from hf_builders.view_config import ViewConfig, check_names
 from hf_builders.views import Dialogue, show_dialogue
 
 logger = datasets.utils.logging.get_logger(__name__)
@@ -48,20 +47,9 @@ _SHARED_MODULES = (
     "schema",
     "sources",
     "splits",
+    "view_config",
     "views",
 )
-
-
-@dataclass
-class ViewConfig(datasets.BuilderConfig):  # type: ignore[misc]
-    """Options every dataset takes, as keyword arguments of `load_dataset`. The config's name is the view."""
-
-    on_bad_row: OnBadRow = "raise"
-    """A row that cannot be read or breaks the schema stops the load, or is set aside with its reason."""
-    download: bool | str = False
-    """Get the official files; an address instead of True is a mirror with the same layout."""
-    sample: bool = False
-    """Use the bundled invented rows, on purpose and so without a warning."""
 
 
 class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
@@ -134,7 +122,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def _create_builder_config(self, config_name: str | None = None, **options: Any) -> tuple[ViewConfig, str]:
         """The library's hook between options and cache folder: check the first, find what names the second."""
-        self._check_names(config_name, options)
+        check_names(self._folder.name, self.BUILDER_CONFIG_CLASS, list(self.builder_configs), config_name, options)
         config, config_id = super()._create_builder_config(config_name=config_name, **options)
         self.check(config)
         check_fractions(self.fractions(config))
@@ -162,20 +150,6 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         if absent and parts is None and self._data_files is None:
             logger.warning(f"{self._folder.name}: reads {names}; there is no {', '.join(absent)}")
         return number(file for file in located if parts is None or file.part in parts)
-
-    def _check_names(self, view: str | None, options: dict[str, Any]) -> None:
-        name, views = self._folder.name, list(self.builder_configs)
-        if view is not None and view not in views:
-            raise OptionError(
-                f"{name} has no view {view!r}{did_you_mean(view, views)}; its views are {', '.join(views)}"
-            )
-        libraries_own = {field.name for field in fields(datasets.BuilderConfig)} - {"data_dir", "data_files"}
-        known = [field.name for field in fields(self.BUILDER_CONFIG_CLASS) if field.name not in libraries_own]
-        for option in options:
-            if option not in [*known, "custom_features", "config_id"]:
-                raise OptionError(f"{name} has no option {option!r}{did_you_mean(option, known)}")
-        if (policy := options.get("on_bad_row", "raise")) not in ("raise", "quarantine"):
-            raise OptionError(f"on_bad_row={policy!r}: takes 'raise' or 'quarantine'")
 
     def _content_hash(self) -> str:
         """Names the cache folder: other bytes or other code, another folder. Options are in the config id beside it."""

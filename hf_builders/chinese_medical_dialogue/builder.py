@@ -7,13 +7,14 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hf_builders.builder import RecordBuilder, ViewConfig
+from hf_builders.builder import RecordBuilder
 from hf_builders.csv_reader import read_csv
 from hf_builders.errors import OptionError, did_you_mean
 from hf_builders.locations import Download, OfficialFile
 from hf_builders.quarantine import Quarantine
 from hf_builders.schema import DIALOGUE_VIEWS, text_features
 from hf_builders.sources import Rows, SourceFile
+from hf_builders.view_config import ViewConfig
 from hf_builders.views import Dialogue, column
 
 COLUMNS = ("department", "title", "ask", "answer")

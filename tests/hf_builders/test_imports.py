@@ -17,7 +17,7 @@ DATA_HALF = (
     {"errors"},
     {"schema", "sources"},
     {"encodings", "quarantine", "locations", "splits"},
-    {"json_reader", "csv_reader", "views"},
+    {"json_reader", "csv_reader", "view_config", "views"},
     {"builder"},
     {"registry"},
     {"load_hook"},
