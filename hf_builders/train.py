@@ -56,7 +56,12 @@ def train(config: RunConfig) -> Trained:
     checkpoint = _last_checkpoint(folder, section, manifest["digest"])
     if checkpoint is not None and 0 < arguments.max_steps <= _state(checkpoint)["global_step"]:
         # Trainer would take one step more.
-        return _trained(folder, _state(checkpoint), checkpoint)
+        if not (folder / _STATE).is_file() or _state(folder)["global_step"] < arguments.max_steps:
+            raise SourceError(
+                f"{checkpoint}: holds the last step, and the run was cut off before it saved its model; "
+                "take the model from there, or remove that checkpoint to train its steps again"
+            )
+        return _trained(folder, _state(folder), checkpoint)
     set_seed(arguments.seed)  # before the weights of a fresh model are drawn
     trainer = Trainer(
         model=_model(section, tokenizer),
@@ -190,6 +195,7 @@ def _last_checkpoint(folder: Path, section: TrainSection, digest: str) -> Path |
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _state(checkpoint: Path) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+def _state(folder: Path) -> dict[str, Any]:
+    """Trainer's state in a checkpoint, or beside the final model, where it is written last too."""
+    state: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     return state

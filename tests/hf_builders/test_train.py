@@ -109,6 +109,17 @@ def test_a_finished_run_is_left_as_it_is(prepared_folder: Path, tmp_path: Path) 
     assert (first.folder / "model.safetensors").stat().st_mtime_ns == weights
 
 
+def test_a_run_cut_off_before_its_model_was_saved_does_not_pass_for_finished(
+    prepared_folder: Path, tmp_path: Path
+) -> None:
+    train(config_of(prepared_folder, tmp_path / "model"))
+    (tmp_path / "model" / "trainer_state.json").unlink()
+    with pytest.raises(
+        SourceError, match=r"checkpoint-8: holds the last step, and the run was cut off before it saved"
+    ):
+        train(config_of(prepared_folder, tmp_path / "model"))
+
+
 def test_checkpoints_of_another_model_are_not_gone_on_from(prepared_folder: Path, tmp_path: Path) -> None:
     train(config_of(prepared_folder, tmp_path / "model"))
     wider = ModelSection(config={**TINY_GLM, "intermediate_size": 128})
