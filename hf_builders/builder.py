@@ -6,7 +6,6 @@ import abc
 import hashlib
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +18,8 @@ from datasets.builder import Key
 from datasets.exceptions import DatasetGenerationError
 
 from hf_builders.errors import HfBuildersError, OptionError, SourceError
-from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE, DataFiles, Download, OfficialFile, fetch, locate
+from hf_builders.locations import DataFiles, Download, OfficialFile
+from hf_builders.origin import Origin
 from hf_builders.quarantine import (
     Account,
     Quarantine,
@@ -27,11 +27,9 @@ from hf_builders.quarantine import (
     quarantine_path,
     read_accounts,
 )
-from hf_builders.schema import DIALOGUE_VIEWS, FEATURES
-from hf_builders.sources import READ_ERRORS, Rows, SourceFile, describe, number
+from hf_builders.sources import Rows, SourceFile, describe, told_as_source_error
 from hf_builders.splits import assign_splits, check_fractions
 from hf_builders.view_config import ViewConfig, check_names
-from hf_builders.views import Dialogue, show_dialogue
 
 logger = datasets.utils.logging.get_logger(__name__)
 
@@ -39,14 +37,20 @@ logger = datasets.utils.logging.get_logger(__name__)
 _SHARED_MODULES = (
     "builder",
     "csv_reader",
+    "dialogue_builder",
     "encodings",
     "errors",
+    "json_columns",
     "json_reader",
+    "json_values",
     "locations",
+    "origin",
+    "own_files",
     "quarantine",
     "schema",
     "sources",
     "splits",
+    "value_files",
     "view_config",
     "views",
 )
@@ -55,18 +59,20 @@ _SHARED_MODULES = (
 class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     """A dataset as Arrow tables of records.
 
-    A dataset states the class attributes and writes `read` and `dialogue`; the hooks below are for its own options.
+    A dataset states the class attributes and writes `features`, `read` and `show`; the hooks below are for its own
+    options. One of questions and answers is a `DialogueBuilder`. One without official files holds files of the user's
+    own: all in `data_dir` that end in one of `file_endings`.
     """
 
     BUILDER_CONFIG_CLASS = ViewConfig
-    BUILDER_CONFIGS: ClassVar[list[ViewConfig]] = [ViewConfig(name=view) for view in DIALOGUE_VIEWS]
-    DEFAULT_CONFIG_NAME = "source"
+    BUILDER_CONFIGS: ClassVar[list[ViewConfig]]
+    """One for each view."""
+    DEFAULT_CONFIG_NAME: ClassVar[str]
 
-    source_features: ClassVar[datasets.Features]
-    """Of the view `source`."""
-    official_files: ClassVar[Sequence[OfficialFile]]
-    official_download: ClassVar[Download]
-    num_official_rows: ClassVar[int]
+    official_files: ClassVar[Sequence[OfficialFile]] = ()
+    official_download: ClassVar[Download | None] = None
+    num_official_rows: ClassVar[int | None] = None
+    file_endings: ClassVar[Sequence[str]] = (".json", ".jsonl")
     num_sample_rows: ClassVar[int]
 
     @classmethod
@@ -75,12 +81,24 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         return (sys.modules[cls.__module__].__doc__ or "").strip()
 
     @abc.abstractmethod
-    def read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
-        """The records of one raw file, with the columns of `source_features`."""
+    def features(self) -> datasets.Features | None:
+        """Of the view that was asked for, `self.config.name`. Files on this machine are known by now: `self.sources`.
+
+        None where they are in the files and a cached table should not be read again for them: then the dataset's
+        `_split_generators` puts them in `self.info`, before anything is read for good.
+        """
 
     @abc.abstractmethod
-    def dialogue(self, records: pa.Table) -> Dialogue:
-        """Question and answer of each record: what every view but `source` is made of."""
+    def read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
+        """The records of one raw file."""
+
+    @abc.abstractmethod
+    def show(self, rows: Rows, bad_rows: Quarantine) -> pa.Table:
+        """The records in the view that was asked for, with the types of `features`."""
+
+    def split_keys(self, records: pa.Table) -> pa.Array:
+        """What decides the split of each record where `fractions` cuts some off: records of one key stay together."""
+        raise NotImplementedError(f"{type(self).__module__}: fractions without split_keys")
 
     def parts(self, config: ViewConfig) -> list[str] | None:
         """The parts the caller's options name, each of which must be there; None takes all that are."""
@@ -94,7 +112,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """Raises `OptionError` where one of the dataset's own options has a value it does not take."""
 
     def fractions(self, config: ViewConfig) -> dict[str, float]:
-        """The splits to be cut off by hash of the question, where the source has none of its own."""
+        """The splits to be cut off by hash of `split_keys`, where the source has none of its own."""
         return {}
 
     def __init__(
@@ -108,6 +126,14 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         self._folder = Path(str(sys.modules[type(self).__module__].__file__)).parent
+        self._origin = Origin(
+            folder=self._folder,
+            official_files=self.official_files,
+            official_download=self.official_download,
+            num_official_rows=self.num_official_rows,
+            num_sample_rows=self.num_sample_rows,
+            file_endings=self.file_endings,
+        )
         self._data_files = data_files
         self._accounts_folder: Path | None = None
         # Not passed on: `dataset_name`, which the library would take from the module (`builder`), `hash`, which
@@ -126,30 +152,13 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         config, config_id = super()._create_builder_config(config_name=config_name, **options)
         self.check(config)
         check_fractions(self.fractions(config))
-        located = locate(
-            self._folder,
-            self.official_files,
-            data_files=self._data_files,
-            data_dir=config.data_dir,
-            download=config.download,
-            sample=config.sample,
+        located = self._origin.locate(
+            data_files=self._data_files, data_dir=config.data_dir, download=config.download, sample=config.sample
         )
-        self.sources = None if located is None else self._selected(located, self.parts(config))
-        if not config.sample and self.sources and self._folder in Path(self.sources[0].path).parents:
-            self._warn_of_sample()
+        is_by_name = self._data_files is not None
+        self.sources = located and self._origin.select(located, self.parts(config), is_by_name)
         self.hash = self._content_hash()
         return config, config_id
-
-    def _selected(self, located: list[SourceFile], parts: list[str] | None) -> list[SourceFile]:
-        """The raw files of the parts that were asked for, each of which is there."""
-        there, names = {(file.split, file.part) for file in located}, ", ".join(file.name for file in located)
-        for part in parts or []:
-            if part not in {file.part for file in located}:
-                raise SourceError(f"{self._folder.name}: {part} was asked for, and none of {names} is a file of it")
-        absent = [file.name for file in self.official_files if (file.split, file.part) not in there]
-        if absent and parts is None and self._data_files is None:
-            logger.warning(f"{self._folder.name}: reads {names}; there is no {', '.join(absent)}")
-        return number(file for file in located if parts is None or file.part in parts)
 
     def _content_hash(self) -> str:
         """Names the cache folder: other bytes or other code, another folder. Options are in the config id beside it."""
@@ -168,8 +177,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         return digest.hexdigest()[:32]
 
     def _info(self) -> datasets.DatasetInfo:
-        view = self.config.name
-        return datasets.DatasetInfo(features=self.source_features if view == "source" else FEATURES[view])
+        return datasets.DatasetInfo(features=self.features())
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
         sources = self.sources
@@ -193,20 +201,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         if dl_manager.is_streaming:  # its manager hands out addresses; a file has to be here to be checked
             dl_manager = datasets.DownloadManager(self.dataset_name, download_config=dl_manager.download_config)
         mirror = self.config.download if isinstance(self.config.download, str) else None
-        parts = self.parts(self.config)
-        wanted = [file for file in self.official_files if parts is None or file.part in parts]
-        return number(fetch(self.official_download, wanted, mirror, dl_manager))
-
-    def _warn_of_sample(self) -> None:
-        name, root = self._folder.name, os.environ.get(DATA_ENVIRONMENT_VARIABLE)
-        cause = f"{DATA_ENVIRONMENT_VARIABLE}={root} holds no {name}/" if root else "no data was named"
-        warnings.warn(
-            f"{name}: {cause}, so these are {self.num_sample_rows:,} invented rows bundled as a sample; "
-            f"the real set has {self.num_official_rows:,}. Get it with download=True, name its folder with data_dir= "
-            f"or {DATA_ENVIRONMENT_VARIABLE} (a folder that holds {name}/), or keep the sample with sample=True",
-            UserWarning,
-            stacklevel=2,
-        )
+        return self._origin.fetch(self.parts(self.config), mirror, dl_manager)
 
     def _prepare_split(self, split_generator: datasets.SplitGenerator, **options: Any) -> None:
         # Still a temporary folder here: accounts and quarantine are renamed into the cache with the Arrow files.
@@ -240,7 +235,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """The tables of one source, and at their end its account."""
         folder, account, num_refused = self._accounts_folder, Account(), 0
         with Quarantine(self.config.on_bad_row, folder and quarantine_path(folder, split, source.index)) as bad_rows:
-            # A row that cannot be read has no question to hash: it belongs to the split of its file.
+            # A row that cannot be read has no key to hash: it belongs to the split of its file.
             unread = bad_rows if split == source.split else Quarantine(self.config.on_bad_row, None)
             for rows in self._read(source, unread):
                 rows = self._of_split(rows, split)
@@ -260,16 +255,14 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             )
 
     def _read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
-        try:
+        with told_as_source_error(source):
             yield from self.read(source, bad_rows)
-        except READ_ERRORS as error:
-            raise SourceError(f"{source.path}: cannot be read ({error}); get the file again") from error
 
     def _of_split(self, rows: Rows, split: str) -> Rows:
         fractions = self.fractions(self.config)
         if not fractions:
             return rows
-        return rows.filter(pc.equal(assign_splits(self.dialogue(rows.table).question, fractions), split))
+        return rows.filter(pc.equal(assign_splits(self.split_keys(rows.table), fractions), split))
 
     def _show(self, rows: Rows, bad_rows: Quarantine, account: Account) -> pa.Table:
         """The rows in the view that was asked for, less those the options leave out and those that break its schema."""
@@ -278,7 +271,4 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             is_hit = is_kept & is_out.to_numpy(zero_copy_only=False)
             account.left_out.update({reason: int(is_hit.sum())})
             is_kept &= ~is_hit
-        rows = rows.filter(is_kept)
-        if self.config.name == "source":
-            return rows.table.cast(self.source_features.arrow_schema)
-        return show_dialogue(self.config.name, rows, self.dialogue(rows.table), bad_rows)
+        return self.show(rows.filter(is_kept), bad_rows)

@@ -60,6 +60,11 @@ def read_csv(
         yield from file.read_row_by_row(num_read)
 
 
+def read_header(source: SourceFile) -> list[str]:
+    """The names in the first row."""
+    return next(_exact_rows(source, source_encoding(source))).cells
+
+
 class _ParsersDisagree(Exception):
     """pyarrow and Python see different rows."""
 

@@ -1,4 +1,4 @@
-"""Where the data of a load comes from: files or a folder the caller names, a download, or the bundled sample.
+"""Raw files found: by name in a folder, by the paths a caller gives, or at the official address.
 
 In: what a dataset declares (`OfficialFile`, `Download`) and what the caller gave. Out: `SourceFile`s with their splits.
 """
@@ -60,7 +60,7 @@ def find_in_folder(folder: str | Path, official: Sequence[OfficialFile], dataset
     root = Path(folder).expanduser()
     if not root.exists():
         raise SourceError(f"{folder}: no such folder; data_dir is where the files of {dataset} lie")
-    candidates = list(_walk(root))
+    candidates = list(walk(root))
     found = [file for wanted in official for file in _match(wanted, candidates, root)]
     if not found:
         names = ", ".join(sorted({file.name for file in candidates})[:5]) or "nothing"
@@ -98,7 +98,7 @@ def find_data_files(
                 raise SourceError(
                     f"{pattern}: no such file; data_files takes paths and patterns of files on this machine"
                 )
-            for file in [file for match in matches for file in _members(Path(match))]:
+            for file in [file for match in matches for file in members(Path(match))]:
                 found[replace(file, split=str(split), part=_part_of(file, official))] = None
     if not found:
         raise SourceError(f"data_files={data_files!r}: names no file")
@@ -169,19 +169,19 @@ def git_blob_id(path: str) -> str:
     return digest.hexdigest()
 
 
-def _walk(root: Path) -> Iterator[SourceFile]:
+def walk(root: Path) -> Iterator[SourceFile]:
     """Every file below `root`, archives opened up; hidden folders and macOS's copies are no data."""
     if root.is_file():
-        yield from _members(root)
+        yield from members(root)
         return
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
         for name in sorted(names):
             if not name.startswith("."):
-                yield from _members(Path(folder, name))
+                yield from members(Path(folder, name))
 
 
-def _members(path: Path) -> Iterator[SourceFile]:
+def members(path: Path) -> Iterator[SourceFile]:
     """The files `path` stands for: itself, or what is in it where it is a zip. Split and part are not known here."""
     if path.suffix != ".zip":
         yield SourceFile(str(path), path.name.removesuffix(".gz"), split="")
@@ -215,34 +215,3 @@ def _match(wanted: OfficialFile, candidates: list[SourceFile], root: Path) -> li
     if not chosen and wanted.also:
         chosen = [file for file in candidates if fnmatch.fnmatch(file.name, wanted.also)]
     return [replace(file, split=wanted.split, part=wanted.part) for file in chosen]
-
-
-def locate(
-    folder: Path,
-    official: Sequence[OfficialFile],
-    *,
-    data_files: DataFiles | None,
-    data_dir: str | None,
-    download: bool | str,
-    sample: bool,
-) -> list[SourceFile] | None:
-    """The files of the first that applies: `data_files`, `data_dir`, the environment variable, `download`;
-    else the sample, which lies in the `folder` of the dataset. None where they have to be downloaded first.
-
-    Raises:
-        OptionError: the sample is asked for and data is named besides.
-        SourceError: the place that applies does not hold the files.
-    """
-    if sample:
-        if data_files or data_dir or download:
-            raise OptionError(f"{folder.name}: sample=True, but data_files, data_dir or download too; choose one")
-        return find_in_folder(folder / "sample", official, folder.name)
-    if data_files is not None:
-        return find_data_files(data_files, official, data_dir)
-    if data_dir is not None:
-        return find_in_folder(data_dir, official, folder.name)
-    if (root := os.environ.get(DATA_ENVIRONMENT_VARIABLE)) and Path(root, folder.name).exists():
-        return find_in_folder(Path(root, folder.name), official, folder.name)
-    if download:
-        return None
-    return find_in_folder(folder / "sample", official, folder.name)

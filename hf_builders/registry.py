@@ -56,7 +56,7 @@ def load_dataset(
 
     Args:
         name: with or without the prefix `hf_builders/`.
-        view: `source` (the default) or another view of the dataset's card.
+        view: one of the dataset's card; None is its default, the first of them.
         options: `data_dir`, `data_files`, `download`, `sample`, `on_bad_row` and the dataset's own.
 
     Raises:

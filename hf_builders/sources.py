@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import hashlib
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
@@ -16,6 +17,8 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from hf_builders.errors import SourceError
 
 READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 """What opening or reading a raw file raises: no permission, gone meanwhile, a damaged archive."""
@@ -49,6 +52,15 @@ class SourceFile:
             while block := file.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def told_as_source_error(source: SourceFile) -> Iterator[None]:
+    """Makes what reading a raw file raises an error of ours, with the file and a way out."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise SourceError(f"{source.path}: cannot be read ({error}); get the file again") from error
 
 
 class Rows(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from hf_builders.builder import RecordBuilder
+from hf_builders.dialogue_builder import DialogueBuilder
 from hf_builders.json_reader import read_json
 from hf_builders.locations import Download, OfficialFile
 from hf_builders.quarantine import Quarantine
@@ -13,7 +13,7 @@ from hf_builders.sources import Rows, SourceFile
 from hf_builders.views import Dialogue, column
 
 
-class Builder(RecordBuilder):
+class Builder(DialogueBuilder):
     """`content` is `类型#上衣*材质#牛仔布`, `summary` the copy. The files are JSON Lines in spite of their ending."""
 
     source_features = text_features("content", "summary")

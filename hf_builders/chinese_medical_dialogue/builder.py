@@ -7,8 +7,8 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hf_builders.builder import RecordBuilder
 from hf_builders.csv_reader import read_csv
+from hf_builders.dialogue_builder import DialogueBuilder
 from hf_builders.errors import OptionError, did_you_mean
 from hf_builders.locations import Download, OfficialFile
 from hf_builders.quarantine import Quarantine
@@ -47,7 +47,7 @@ class DialogueConfig(ViewConfig):
     test: float = 0.0
 
 
-class Builder(RecordBuilder):
+class Builder(DialogueBuilder):
     """`title` and `ask` are the question; `division`, taken from the file, is added to the file's own columns."""
 
     BUILDER_CONFIG_CLASS = DialogueConfig

@@ -82,18 +82,3 @@ def test_bare_files_and_the_official_folder_are_the_same(adgen_folder: Path) -> 
     official = load_dataset("hf_builders/adgen", "messages", data_dir=adgen_folder.parent)
     assert as_lists(bare) == as_lists(official)
     assert bare["train"].num_rows == 3
-
-
-def test_the_sample_is_the_same_with_and_without_the_import(run_python: Callable[..., str]) -> None:
-    without = json.loads(
-        run_python(
-            "import json, sys; from datasets import load_dataset\n"
-            "splits = load_dataset('hf_builders/adgen')\n"
-            "print(json.dumps({split: rows.to_list() for split, rows in splits.items()}))\n"
-            "assert 'hf_builders' not in sys.modules"
-        )
-    )
-    with_import = load_dataset("hf_builders/adgen", sample=True)
-    assert with_import["train"].column_names == ["content", "summary"]
-    assert with_import["train"].num_rows > 100
-    assert without == as_lists(with_import)

@@ -44,8 +44,8 @@ BAD_FILES = [
         "train.json",
         (GOOD_LINE + GOOD_LINE[:34]).encode(),
         RowError,
-        "train.json:2: invalid JSON at column 32 (Unterminated string starting at); expected one object on each line"
-        + QUARANTINE_HINT,
+        "train.json:2: invalid JSON at column 32 (Unterminated string starting at); "
+        "expected one JSON value on each line" + QUARANTINE_HINT,
     ),
     (
         ADGEN,

@@ -124,7 +124,16 @@ BAD = [
     ("{}", "missing_field", "'content' is missing; expected the fields content, summary"),
     ('{"content": "a", "summary": null}', "null_value", "'summary' is null; expected text"),
     ('{"content": "a", "summary": 7}', "wrong_type", "'summary' is a number (7); expected text"),
-    ('{"content": "a", "summary": 1e999}', "wrong_type", "'summary' is a number (inf); expected text"),
+    (
+        '{"content": "a", "summary": 1e999}',
+        "no_json_number",
+        "the row holds 1e999, which no floating-point number can hold; write it as text",
+    ),
+    (
+        '{"content": "a", "summary": -Infinity}',
+        "no_json_number",
+        "the row holds -Infinity, which is no number in JSON; write null, or leave it out",
+    ),
     ('{"content": "a", "summary": true}', "wrong_type", "'summary' is a boolean (True); expected text"),
     ('{"content": ["a"], "summary": "b"}', "wrong_type", "'content' is an array (['a']); expected text"),
     ('{"content": {}, "summary": "b"}', "wrong_type", "'content' is an object ({}); expected text"),
@@ -160,7 +169,7 @@ def test_a_bad_line_stops_the_load_with_its_place_or_is_set_aside(
         read(data, tmp_path)
     assert (error.value.place, error.value.reason) == (f"train.json:{number}", reason)
     if fact is not None:
-        one_a_line = "; expected one object on each line" if reason == "invalid_json" else ""
+        one_a_line = "; expected one JSON value on each line" if reason == "invalid_json" else ""
         assert str(error.value) == (
             f"train.json:{number}: {fact}{one_a_line}; fix the row, or set it aside with on_bad_row='quarantine'"
         )

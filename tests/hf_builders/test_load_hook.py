@@ -11,6 +11,7 @@ import pytest
 from datasets import get_dataset_config_names, get_dataset_split_names, load_dataset, load_dataset_builder
 
 from hf_builders import OptionError, list_datasets, load_hook
+from hf_builders.registry import builder_class
 
 LOAD = "assert len(load_dataset('hf_builders/adgen', sample=True)['train']) > 100\n"
 NAMES = (
@@ -42,7 +43,7 @@ def test_the_order_of_imports_does_not_matter(imports: str, run_python: Callable
 def test_datasets_own_functions_know_our_names(adgen_folder: Path) -> None:
     views = ["source", "messages", "conversations", "instruction"]
     for name in list_datasets():
-        assert get_dataset_config_names(f"hf_builders/{name}")[0] == "source"
+        assert get_dataset_config_names(f"hf_builders/{name}")[0] == builder_class(name).DEFAULT_CONFIG_NAME
     assert get_dataset_config_names("hf_builders/adgen") == views
     assert get_dataset_split_names("hf_builders/adgen", data_dir=str(adgen_folder)) == ["train", "validation"]
     builder = load_dataset_builder("hf_builders/adgen", "messages", data_dir=adgen_folder)

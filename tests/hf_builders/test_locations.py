@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from hf_builders import OptionError, SourceError
-from hf_builders.locations import OfficialFile, find_data_files, find_in_folder, git_blob_id, locate
+from hf_builders import SourceError
+from hf_builders.locations import OfficialFile, find_data_files, find_in_folder, git_blob_id
 from hf_builders.sources import SourceFile, number
 
 OFFICIAL = (OfficialFile("train.json", "train"), OfficialFile("dev.json", "validation"))
@@ -194,44 +193,6 @@ def test_a_file_name_that_is_no_text_gets_one(tmp_path: Path) -> None:
         pytest.skip("this file system takes no such name")
     file = number(find_data_files(str(tmp_path / name), ()))[0]
     assert (file.name, Path(file.path).read_bytes()) == ("\\xc4ڿ\\xc6.csv", b"x")
-
-
-def test_the_first_place_that_applies_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = tmp_path / "adgen"
-    places = {place: tmp_path / place for place in ("files", "dir", "environment/adgen", "adgen/sample")}
-    for folder in places.values():
-        write(folder, "train.json")
-    monkeypatch.setenv("HF_BUILDERS_DATA", str(tmp_path / "environment"))
-    given = {
-        "data_files": str(places["files"] / "train.json"),
-        "data_dir": str(places["dir"]),
-        "download": True,
-        "sample": False,
-    }
-
-    def place() -> str:
-        found = locate(dataset, OFFICIAL, **given)  # type: ignore[arg-type]
-        return "download" if found is None else names(found, tmp_path)[0][0]
-
-    assert place() == "files/train.json"
-    given["data_files"] = None
-    assert place() == "dir/train.json"
-    given["data_dir"] = None
-    assert place() == "environment/adgen/train.json"
-    shutil.rmtree(tmp_path / "environment" / "adgen")
-    assert place() == "download"
-    given["download"] = False
-    assert place() == "adgen/sample/train.json"
-    given["sample"] = True
-    assert place() == "adgen/sample/train.json"
-
-
-@pytest.mark.parametrize("named", [{"data_dir": "x"}, {"data_files": "x"}, {"download": True}])
-def test_the_sample_and_other_data_together_are_refused(tmp_path: Path, named: dict[str, str | bool]) -> None:
-    given = {"data_files": None, "data_dir": None, "download": False, **named}
-    with pytest.raises(OptionError) as error:
-        locate(tmp_path / "adgen", OFFICIAL, **given, sample=True)  # type: ignore[arg-type]
-    assert str(error.value) == "adgen: sample=True, but data_files, data_dir or download too; choose one"
 
 
 def test_a_git_blob_id_is_what_git_says(tmp_path: Path) -> None:
