@@ -6,6 +6,7 @@
     token_rows       the same with every row: those set aside, and why
     kept_rows        of those, the ones to train on
     PaddingCollator  rows of any length           -> one padded batch of tensors
+    inspect_row      one row                      -> what of it is trained, for human eyes
 
 The package knows messages, tokenizers and tensors; it imports nothing from `hf_builders`, and nothing heavy
 (torch, transformers, datasets) before a name is used.
@@ -17,18 +18,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collators.columns import IGNORE_INDEX
     from collators.dataset_tokenization import kept_rows, token_rows, tokenize
     from collators.errors import TokenizationError
+    from collators.inspection import inspect_row
     from collators.padding_collator import PaddingCollator
     from collators.tokenization import Tokenize
     from collators.tokenizers import load_tokenizer
+    from collators.turns import IGNORE_INDEX
 
 __all__ = [
     "IGNORE_INDEX",
     "PaddingCollator",
     "TokenizationError",
     "Tokenize",
+    "inspect_row",
     "kept_rows",
     "load_tokenizer",
     "token_rows",
@@ -36,10 +39,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "IGNORE_INDEX": "columns",
+    "IGNORE_INDEX": "turns",
     "PaddingCollator": "padding_collator",
     "TokenizationError": "errors",
     "Tokenize": "tokenization",
+    "inspect_row": "inspection",
     "kept_rows": "dataset_tokenization",
     "load_tokenizer": "tokenizers",
     "token_rows": "dataset_tokenization",

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collators.errors import TokenizationError
-from collators.tokenizers import TEMPLATE_CONTROLS, TEMPLATES
+from collators.errors import TokenizationError, check_choice
+from collators.named_templates import CHATGLM3_TEMPLATE, TEMPLATE_CONTROLS, TEMPLATES
+from collators.turns import Message
 
 if TYPE_CHECKING:
     from collators.template_reads import TemplateReads
 
-Message = Mapping[str, str]
+_CALL = {"type": "function", "function": {"name": "name", "arguments": {"key": "text"}}}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "name",
+        "description": "text",
+        "parameters": {"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]},
+    },
+}
 
 
 class TemplateRefusal(Exception):
@@ -45,10 +54,7 @@ def choose_template(tokenizer: Any, name: str | None) -> str | None:
     """
     if name is None:
         return str(tokenizer.get_chat_template()) if tokenizer.chat_template else None
-    if name not in TEMPLATES:
-        near = get_close_matches(name, TEMPLATES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(map(repr, TEMPLATES))}"
-        raise TokenizationError(f"template={name!r}: no such template; {hint}")
+    check_choice("template", name, TEMPLATES, "template")
     # Written by a tokenizer that has no such token, a control token would be plain text.
     added = tokenizer.get_added_vocab()
     missing = [token for token in TEMPLATE_CONTROLS[name] if token not in added]
@@ -57,36 +63,47 @@ def choose_template(tokenizer: Any, name: str | None) -> str | None:
             f"template={name!r}: the tokenizer has no control token {missing[0]!r}; "
             "leave template out to take the tokenizer's own, or load the tokenizer of the model the template is for"
         )
+    if tokenizer.eos_token is None:
+        raise TokenizationError(
+            f"template={name!r}: the tokenizer has no eos_token to end an answer with; set tokenizer.eos_token"
+        )
     return TEMPLATES[name]
 
 
 class ChatTemplate:
-    """A jinja chat template bound to the special tokens it writes."""
+    """A jinja chat template bound to the special tokens it writes and the values that are the same for every row."""
 
-    def __init__(self, source: str, special_tokens: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, special_tokens: Mapping[str, Any], kwargs: Mapping[str, Any] | None = None) -> None:
         from tokenizers import Tokenizer, models
         from transformers import PreTrainedTokenizerFast
 
         self.source = source
         # Renders like any other; it need not know a word.
         self._tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"": 0}, unk_token="")))
-        self._special_tokens = dict(special_tokens)
+        self._values = {**special_tokens, **(kwargs or {})}
 
-    def render(self, messages: Sequence[Message], *, generation_prompt: bool = False) -> str:
+    def render(self, messages: Sequence[Message], tools: Any = None, *, generation_prompt: bool = False) -> str:
         """The text of a conversation, with what invites the model's answer if `generation_prompt`.
 
         Raises:
-            TemplateRefusal: the template does not take these messages.
+            TemplateRefusal: the template does not take these messages or tools.
         """
         from jinja2 import TemplateError
 
+        values = self._values
+        if tools is not None and not _are_schemas(tools):
+            # transformers lets no other tools through; ChatGLM3's files have any.
+            if "tools_as_given" not in self.source:
+                raise TemplateRefusal("template_refuses", "the tools are no list of JSON schemas, which it asks for")
+            values, tools = {**values, "tools_as_given": tools}, None
         try:
             rendered = self._tokenizer.apply_chat_template(
                 list(messages),
+                tools=tools,
                 chat_template=self.source,
                 tokenize=False,
                 add_generation_prompt=generation_prompt,
-                **self._special_tokens,
+                **values,
             )
         # Templates call Python methods on what they are given, so a message they do not expect can raise any of these.
         except (TemplateError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
@@ -95,12 +112,20 @@ class ChatTemplate:
 
     @cached_property
     def examples(self) -> list[str]:
-        """Renderings of ordinary conversations: two rounds, with a system message too where one is accepted."""
-        rounds = [{"role": role, "content": "text"} for role in ("user", "assistant") * 2]
+        """Renderings of ordinary conversations, with all that they may hold where the template takes it."""
+        rounds: list[Message] = [{"role": role, "content": "text"} for role in ("user", "assistant") * 2]
+        called: list[Message] = [
+            {"role": "user", "content": "text"},
+            {"role": "assistant", "content": "text", "tool_calls": [_CALL]},
+            {"role": "tool", "name": "name", "content": "text"},
+            {"role": "assistant", "content": "text"},
+        ]
+        thought = [*rounds[:-1], {**rounds[-1], "reasoning_content": "text"}]
         texts = []
-        for messages in (rounds, [{"role": "system", "content": "text"}, *rounds]):
+        with_system = [{"role": "system", "content": "text"}, *rounds]
+        for messages, tools in ((rounds, None), (with_system, None), (thought, None), (called, [_TOOL])):
             try:
-                texts += [self.render(messages), self.render(messages[:-1], generation_prompt=True)]
+                texts += [self.render(messages, tools), self.render(messages[:-1], tools, generation_prompt=True)]
             except TemplateRefusal:
                 continue
         return texts
@@ -113,10 +138,23 @@ class ChatTemplate:
             without, invited = self.render(user), self.render(user, generation_prompt=True)
         except TemplateRefusal:
             return ""
-        shared = 0
-        while shared < min(len(without), len(invited)) and without[shared] == invited[shared]:
-            shared += 1
-        return invited[shared:]
+        return invited[num_shared(without, invited) :]
+
+    @property
+    def answers_each_call(self) -> bool:
+        """Whether the format has a call's result right behind it, so that a message holds one call at most."""
+        return self.source == CHATGLM3_TEMPLATE
+
+    @cached_property
+    def role_of_results(self) -> str | None:
+        """The role this template knows a tool's result by; None if it names none."""
+        quoted = set(re.findall(r"['\"](tool|observation)['\"]", self.source))
+        return "tool" if "tool" in quoted else "observation" if quoted else None
+
+    @property
+    def splits_thinking(self) -> bool:
+        """Whether it takes the reasoning out of a content that holds `<think>…</think>`."""
+        return "</think>" in self.source
 
     def may_rewrite(self, texts: pa.LargeStringArray) -> pa.BooleanArray:
         """Which texts hold something the template looks for, so that it may not write them as they are."""
@@ -134,3 +172,17 @@ class ChatTemplate:
         from collators.template_reads import TemplateReads
 
         return TemplateReads(self.source)
+
+
+def _are_schemas(tools: Any) -> bool:
+    return isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)
+
+
+def num_shared(one: str, other: str) -> int:
+    """How many characters two texts begin with alike.
+
+    >>> num_shared("<|user|>", "<|assistant|>")
+    2
+    """
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

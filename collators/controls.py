@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +65,22 @@ class GuardedBackend:
         longest_first = sorted(map(re.escape, self.controls), key=len, reverse=True)
         self._pattern = re.compile("|".join(longest_first) or r"(?!)")
 
+    @property
+    def pattern(self) -> str:
+        """A regular expression for the control tokens as they are written."""
+        return self._pattern.pattern
+
     def find(self, text: str) -> list[tuple[int, int, Control]]:
         """Where control tokens stand in `text`: start, end, which; in characters."""
         return [(*match.span(), self.controls[match.group()]) for match in self._pattern.finditer(text)]
+
+    def count(self, value: object) -> int:
+        """How many control tokens stand in the texts of `value`, a JSON value."""
+        if isinstance(value, str):
+            return len(self.find(value))
+        if isinstance(value, Mapping):
+            return sum(self.count(key) + self.count(each) for key, each in value.items())
+        return sum(map(self.count, value)) if isinstance(value, list | tuple) else 0
 
 
 def _rename_in_model(model: dict[str, Any], names: dict[str, str]) -> None:

@@ -18,9 +18,10 @@ from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDa
 from collators.chat_templates import NO_TEMPLATE
 from collators.columns import columns_read, shape_of
 from collators.errors import TokenizationError
+from collators.ledger import LEDGER, listed_reasons, report_ledger, report_set_aside
 from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, NOTHING_TO_TRAIN, TOO_LONG, Overflow
 from collators.shapes import LossMode
-from collators.tokenization import LEDGER, Tokenize, listed_reasons, report_set_aside
+from collators.tokenization import Tokenize
 from collators.tokenizers import digest
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ def tokenize(
     max_length: int = 2048,
     overflow: Overflow = "drop",
     loss: LossMode = "assistant",
+    train_thinking: bool = True,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
     """Encode conversations and mark what the model must produce.
@@ -50,15 +53,21 @@ def tokenize(
     assistant turn (`loss="assistant"`), only in the last one (`"last"`), or everywhere (`"all"`, and in plain texts). A
     message's own `loss`, true or false, goes before the first two. Text of the data never becomes a control token.
 
+    Tools, calls, results and reasoning are written by the template; a call is trained as an answer is, a result never.
+
     Rows longer than `max_length` are left out (`overflow="drop"`), cut at their end (`"truncate"`), cut in the texts
-    that are not trained, oldest question first (`"truncate_prompt"`), or raise (`"error"`). Rows without a trained
-    token are left out. One log line counts what was left out; `token_rows` shows which and why.
+    that are not trained, oldest question first (`"truncate_prompt"`), lose their oldest rounds (`"truncate_turns"`:
+    system text, tools and the last round stay), or raise (`"error"`). Rows without a trained token are left out. One
+    log line counts what was left out; `token_rows` shows which and why.
 
     Args:
-        dataset: messages, conversations, prompt + completion, instruction/input/output, or text (`collators.columns`).
+        dataset: messages, conversations, prompt + completion, instruction/input/output, or text, with `tools`,
+            `system` and `history` beside them where there are any (`collators.columns`).
         tokenizer: a fast tokenizer (`load_tokenizer`).
-        template: name of a chat template (`"chatglm3"`); None takes the tokenizer's own.
+        template: name of a chat template (`"chatglm3"`, `"chatglm2"`, `"alpaca"`); None takes the tokenizer's own.
         max_length: tokens.
+        train_thinking: whether reasoning is trained, from `<think>` through the white space behind `</think>`.
+        chat_template_kwargs: more values for the template, the same for every row, such as `enable_thinking`.
         num_proc: processes; ignored for streaming datasets.
 
     Raises:
@@ -79,7 +88,15 @@ def tokenize(
     >>> rows[0]
     {'input_ids': [1, 3, 4, 2, 5], 'labels': [-100, -100, -100, 2, 5], 'length': 5}
     """
-    step = Tokenize(tokenizer, template=template, max_length=max_length, overflow=overflow, loss=loss)
+    step = Tokenize(
+        tokenizer,
+        template=template,
+        max_length=max_length,
+        overflow=overflow,
+        loss=loss,
+        train_thinking=train_thinking,
+        chat_template_kwargs=chat_template_kwargs,
+    )
     if isinstance(dataset, Dataset | DatasetDict):
         return _per_split(partial(_tokenized, step=step, num_proc=num_proc, max_length=max_length), dataset)
     return _per_split(partial(_stream, step=step, whole=False), dataset)
@@ -93,16 +110,29 @@ def token_rows(
     max_length: int = 2048,
     overflow: Overflow = "drop",
     loss: LossMode = "assistant",
+    train_thinking: bool = True,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
     """`tokenize` with every row in its place, also those set aside.
 
-    Three more columns: `set_aside`, null for a row that is kept, else the reason (`too_long`, `nothing_to_train`,
+    More columns, the ledger: `set_aside`, null for a row that is kept, else the reason (`too_long`, `nothing_to_train`,
     `answer_too_long`, `answer_cut_off`, `template_refuses`, `template_rewrites`); `straddling`, how many tokens lie
-    across the border of prompt and answer, and so are not trained; and `cut`, how many tokens `overflow` took away. A
-    row set aside has no ids; its `length` is what it would have been, its `cut` 0.
+    across the border of prompt and answer, and so are not trained; `cut`, how many tokens `overflow` took away,
+    `cut_trained`, how many of these were trained, and `cut_turns`, how many messages lost tokens; `left_out`, how many
+    texts the template does not write (reasoning of earlier turns, what is said beside a call); `control_texts`, how
+    often a control token stands in the texts, as text. A row set aside has no ids; its `length` is what it would have
+    been, the rest of the ledger 0 but for `control_texts`.
     """
-    step = Tokenize(tokenizer, template=template, max_length=max_length, overflow=overflow, loss=loss)
+    step = Tokenize(
+        tokenizer,
+        template=template,
+        max_length=max_length,
+        overflow=overflow,
+        loss=loss,
+        train_thinking=train_thinking,
+        chat_template_kwargs=chat_template_kwargs,
+    )
     if isinstance(dataset, Dataset | DatasetDict):
         return _per_split(partial(_every_row, step=step, num_proc=num_proc), dataset)
     return _per_split(partial(_stream, step=step, whole=True), dataset)
@@ -174,8 +204,10 @@ def _kept_of(
     facts = {reason: fact for reason, fact in firsts.items() if fact is not None}
     if counts.total() == len(rows):
         raise TokenizationError(name + _nothing_left(counts, ledger["length"][:], max_length, facts))
+    for report in (report_set_aside(counts, len(rows), facts), report_ledger(ledger.select_columns(LEDGER)[:])):
+        if report:
+            logger.warning("%s%s", name, report)
     if counts:
-        logger.warning("%s%s", name, report_set_aside(counts, len(rows), facts))
         rows = rows.select(np.flatnonzero(pc.is_null(set_aside).to_numpy(zero_copy_only=False)))
     return rows.remove_columns(LEDGER)
 
@@ -239,6 +271,10 @@ def _features(source: Features) -> Features:
             "set_aside": Value("string"),
             "straddling": Value("int32"),
             "cut": Value("int32"),
+            "cut_trained": Value("int32"),
+            "cut_turns": Value("int32"),
+            "left_out": Value("int32"),
+            "control_texts": Value("int32"),
         }
     )
 

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from collators.chat_templates import ChatTemplate, TemplateRefusal
-from collators.columns import IGNORE_INDEX, TEXT, Turns
 from collators.controls import GuardedBackend
-from collators.encoding import IdArray, IntArray
+from collators.encoding import IntArray
 from collators.errors import TokenizationError
-from collators.overflow import KEPT, NOTHING_TO_TRAIN, Overflow, Reasons, limit
+from collators.labelled import Labelled, all_set_aside, assemble, in_order
+from collators.overflow import NOTHING_TO_TRAIN, Overflow, limit
+from collators.probes import probe_of_shape
+from collators.proof import prove
+from collators.rounds import shorten
 from collators.shapes import LossMode, Shape, group_by_shape
-from collators.skeletons import Piece, Skeleton, build_skeleton, fit
-from collators.token_runs import Runs, ShapeEncoder, wrap
+from collators.skeleton_building import SkeletonBuilder
+from collators.skeletons import Piece, Skeleton, fit
+from collators.structured_rows import WrittenRow, group_written, thinks_inline, write_row
+from collators.token_runs import BoolArray, Contents, Runs, ShapeEncoder, wrap
+from collators.turns import ASSISTANT, TEXT, Conversation, Turns
 
-_ROWS_PROVEN_PER_SHAPE = 3
 
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What is trained, and what becomes of rows that are too long."""
 
-@dataclass(frozen=True)
-class Labelled:
-    """Ids and labels of some rows, end to end."""
-
-    rows: IntArray
-    """Which rows of the batch."""
-    ids: IdArray
-    labels: IdArray
-    kept: IntArray
-    """Per row, how many tokens it has in `ids`; none for a row set aside."""
-    length: IntArray
-    """Per row, how many tokens it had before any were cut, if it is set aside; else `kept`."""
-    set_aside: Reasons
-    """Per row, why it is not to be trained on; `KEPT` if it is."""
-    straddling: IntArray
-    """Per row, tokens on both sides of a border between trained and not trained; they are not trained."""
-    cut: IntArray
-    """Per row, how many tokens were cut to fit; none for a row set aside."""
+    max_length: int
+    overflow: Overflow
+    loss: LossMode
+    train_thinking: bool
 
 
 class Labeller:
@@ -49,25 +43,14 @@ class Labeller:
     `state` is the tokenizer's backend (`backend_json`). The tokenizer itself is not kept: its owner may change it.
     """
 
-    def __init__(
-        self,
-        state: str,
-        template: str | None,
-        special_tokens: Mapping[str, Any],
-        *,
-        max_length: int,
-        overflow: Overflow,
-        loss: LossMode,
-    ) -> None:
+    def __init__(self, state: str, template: ChatTemplate | None, rules: Rules, *, eos: str | None) -> None:
         from tokenizers import Tokenizer
 
-        self._max_length = max_length
-        self._overflow = overflow
-        self._loss = loss
+        self._rules = rules
+        self._eos = eos
         self.reference = Tokenizer.from_str(state)
-        self.template = ChatTemplate(template, special_tokens) if template is not None else None
-        self._guarded = GuardedBackend(state, self.template.examples if self.template is not None else ())
-        self._eos = special_tokens.get("eos_token")
+        self.template = template
+        self._guarded = GuardedBackend(state, template.examples if template is not None else ())
         self._skeletons: dict[Shape, Skeleton | TemplateRefusal] = {}
         self._proven: set[Shape] = set()
         self.facts: dict[str, str] = {}
@@ -80,10 +63,19 @@ class Labeller:
             TokenizationError: the skeleton and the tokenizer disagree on a row.
         """
         self.facts = {}
-        return _in_order([self._label_shape(turns, *group) for group in group_by_shape(turns, self._loss)], len(turns))
+        labelled = self._label(turns)
+        return shorten(turns, labelled, self._label) if self._rules.overflow == "truncate_turns" else labelled
+
+    def count_controls(self, turns: Turns) -> IntArray:
+        """Per row, how many control tokens stand in its texts; they stay text."""
+        per_message = pc.count_substring_regex(turns.contents, self._guarded.pattern).to_numpy(zero_copy_only=False)
+        counts: IntArray = np.diff(np.concatenate([[0], np.cumsum(per_message)])[turns.starts]).astype(np.int64)
+        for row, conversation in turns.structured.items():
+            counts[row] = self._guarded.count([conversation.messages, conversation.tools])
+        return counts
 
     def skeleton(self, shape: Shape) -> Skeleton:
-        """Where the format writes what in conversations of this shape.
+        """Where the format writes what in plain conversations of this shape.
 
         Raises:
             TemplateRefusal: it does not take them.
@@ -100,88 +92,157 @@ class Labeller:
 
     def _build(self, shape: Shape) -> Skeleton:
         if shape[0].role == TEXT:
-            return Skeleton((Piece(True, message=0),), trims=False)
-        assert self.template is not None
-        return build_skeleton(shape, self.template, self._guarded, all_trained=self._loss == "all")
+            return Skeleton((Piece(True, slot=0),))
+        probe = probe_of_shape(shape)
+        return replace(self._builder.build(probe), trims=self._builder.trims(probe))
 
-    def _label_shape(self, turns: Turns, shape: Shape, rows: IntArray) -> Labelled:
+    @cached_property
+    def _builder(self) -> SkeletonBuilder:
+        assert self.template is not None
+        return SkeletonBuilder(
+            self.template,
+            self._guarded,
+            all_trained=self._rules.loss == "all",
+            train_thinking=self._rules.train_thinking,
+        )
+
+    def _label(self, turns: Turns) -> Labelled:
+        """Every row by itself; rows too long are set aside unless the policy is to cut their tokens."""
+        turns = turns.with_structured(self._inline_thinkers(turns))
+        groups, by_itself = [], dict(turns.structured)
+        for shape, rows in group_by_shape(turns, self._rules.loss):
+            labelled, unlike = self._label_plain(turns, shape, rows)
+            groups += labelled
+            by_itself |= {row: turns.conversation(row) for row in unlike.tolist()}
+        return in_order([*groups, *self._label_one_by_one(by_itself)], len(turns))
+
+    def _inline_thinkers(self, turns: Turns) -> dict[int, Conversation]:
+        """Plain rows in which an answer's reasoning has to be told from the answer."""
+        if self.template is None or not self._splits_thinking:
+            return {}
+        holds = pc.match_substring(turns.contents, "</think>").to_numpy(zero_copy_only=False)
+        places = np.flatnonzero(holds & (turns.roles == ASSISTANT))
+        rows = np.unique(np.searchsorted(turns.starts, places, side="right") - 1)
+        return {int(row): turns.conversation(int(row)) for row in rows}
+
+    @property
+    def _splits_thinking(self) -> bool:
+        return not self._rules.train_thinking or (self.template is not None and self.template.splits_thinking)
+
+    def _label_plain(self, turns: Turns, shape: Shape, rows: IntArray) -> tuple[list[Labelled], IntArray]:
+        """The rows of a shape, and those among them that the template does not write like the others."""
+        none = np.zeros(0, np.int64)
         if not shape or (shape[0].role == TEXT and shape[0].empty):
-            return _all_set_aside(rows, NOTHING_TO_TRAIN)
+            return [_refused(rows, NOTHING_TO_TRAIN)], none
         try:
             skeleton = self.skeleton(shape)
         except TemplateRefusal as refusal:
-            self.facts.setdefault(refusal.reason, refusal.fact)
-            return _all_set_aside(rows, refusal.reason)
+            return [self._refuse(rows, refusal)], none
         contents = [turns.contents.take(pa.array(turns.starts[rows] + place)) for place in range(len(shape))]
-        refusals: Reasons = np.full(len(rows), KEPT, object)
+        unlike = none
         if shape[0].role != TEXT:
-            contents, refusals = self._as_written(skeleton, turns, rows, contents)
-        encoder = ShapeEncoder(self._guarded.backend, skeleton, apart=self._overflow == "truncate_prompt")
-        runs = encoder.encode(contents, len(rows))
-        if shape[0].role == TEXT:
-            runs = wrap(runs, *self._around_text())
-        elif shape not in self._proven and self._prove(turns, rows, runs, skeleton, refusals == KEPT):
+            contents, is_unlike = self._as_written(skeleton, turns, rows, contents)
+            rows, unlike = rows[~is_unlike], rows[is_unlike]
+            contents = [texts.filter(pa.array(~is_unlike)) for texts in contents] if len(unlike) else contents
+        if not len(rows):
+            return [], unlike
+        runs = self._encode(shape, skeleton, contents, len(rows))
+        if (
+            (template := self.template) is not None
+            and shape[0].role != TEXT
+            and shape not in self._proven
+            and self._prove(runs, skeleton, lambda place: template.render(turns.messages(int(rows[place]))))
+        ):
             self._proven.add(shape)
-        kept, reasons = limit(runs, shape, self._max_length, self._overflow)
-        reasons[refusals != KEPT] = refusals[refusals != KEPT]
-        kept = np.where((reasons == KEPT)[:, None], kept, 0)
-        return _assemble(rows, runs, kept, reasons)
+        return self._limit(rows, shape, skeleton, contents, runs), unlike
+
+    def _label_one_by_one(self, conversations: Mapping[int, Conversation]) -> list[Labelled]:
+        """Rows with tools, calls or reasoning, and those that their template treats in a way of its own."""
+        if conversations and self.template is None:
+            raise TokenizationError("a plain text has no place for tools or calls")
+        groups, written = [], []
+        for row, conversation in conversations.items():
+            try:
+                written.append(self._write(row, conversation))
+            except TemplateRefusal as refusal:
+                groups.append(self._refuse(np.array([row]), refusal))
+        for group in group_written(written):
+            runs = self._encode(group.shape, group.skeleton, group.contents, len(group.rows))
+            self._prove(runs, group.skeleton, group.rendered.__getitem__)
+            groups += self._limit(group.rows, group.shape, group.skeleton, group.contents, runs)
+        return groups
+
+    def _write(self, row: int, conversation: Conversation) -> WrittenRow:
+        assert self.template is not None
+        splits = self._splits_thinking and thinks_inline(conversation)
+        return write_row(
+            row,
+            conversation,
+            self.template,
+            self._guarded,
+            self._builder,
+            loss=self._rules.loss,
+            splits_thinking=splits,
+        )
+
+    def _refuse(self, rows: IntArray, refusal: TemplateRefusal) -> Labelled:
+        self.facts.setdefault(refusal.reason, refusal.fact)
+        return _refused(rows, refusal.reason)
+
+    def _encode(
+        self, shape: Shape, skeleton: Skeleton, contents: Contents, num_rows: int, *, apart: bool = False
+    ) -> Runs:
+        runs = ShapeEncoder(self._guarded.backend, skeleton, apart=apart).encode(contents, num_rows)
+        return wrap(runs, *self._around_text()) if shape[0].role == TEXT else runs
+
+    def _limit(
+        self, rows: IntArray, shape: Shape, skeleton: Skeleton, contents: Contents, runs: Runs
+    ) -> list[Labelled]:
+        """The rows as the policy for long ones leaves them."""
+
+        def limited(some: BoolArray, some_runs: Runs) -> Labelled:
+            kept, reasons = limit(some_runs, shape, self._rules.max_length, self._rules.overflow)
+            return assemble(rows[some], some_runs, kept, reasons, num_left_out=skeleton.num_left_out)
+
+        is_long = runs.counts.sum(axis=1) > self._rules.max_length
+        if self._rules.overflow not in ("truncate", "truncate_prompt") or not is_long.any():
+            return [limited(np.ones(len(rows), np.bool_), runs)]
+        # Only rows that are cut have to know which tokens are whose.
+        long_contents = [texts.filter(pa.array(is_long)) for texts in contents]
+        long_runs = self._encode(shape, skeleton, long_contents, int(is_long.sum()), apart=True)
+        return [limited(~is_long, runs.select(~is_long)), limited(is_long, long_runs)]
 
     def _as_written(
         self, skeleton: Skeleton, turns: Turns, rows: IntArray, contents: Sequence[pa.LargeStringArray]
-    ) -> tuple[list[pa.LargeStringArray], Reasons]:
-        """The texts as the template writes them; a reason for each row where that cannot be told.
+    ) -> tuple[list[pa.LargeStringArray], BoolArray]:
+        """The texts as the template writes them, and which rows it writes in another way than this skeleton.
 
         Rows with nothing that the template could touch are taken as they are; the others are rendered one by one.
         """
         assert self.template is not None
-        refusals: Reasons = np.full(len(rows), KEPT, object)
-        doubtful = np.zeros(len(rows), np.bool_)
+        unlike, doubtful = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
         for texts in contents:
             doubtful |= self.template.may_rewrite(texts).to_numpy(zero_copy_only=False)
             if skeleton.trims:
                 doubtful |= pc.not_equal(pc.utf8_trim_whitespace(texts), texts).to_numpy(zero_copy_only=False)
         places = np.flatnonzero(doubtful)
         if not len(places):
-            return list(contents), refusals
+            return list(contents), unlike
         columns = [texts.to_pylist() for texts in contents]
         for place in places:
             try:
                 rendered = self.template.render(turns.messages(int(rows[place])))
-            except TemplateRefusal as refusal:
-                refusals[place] = refusal.reason
-                self.facts.setdefault(refusal.reason, refusal.fact)
+            except TemplateRefusal:
+                unlike[place] = True
                 continue
-            written = fit(skeleton, rendered, [column[place] for column in columns])
-            if written is None:
-                refusals[place] = "template_rewrites"
-                continue
-            for column, text in zip(columns, written, strict=True):
-                column[place] = text
-        return [pa.array(column, pa.large_string()) for column in columns], refusals
+            written = fit(skeleton, rendered, {slot: column[place] for slot, column in enumerate(columns)})
+            unlike[place] = written is None
+            for slot, text in (written or {}).items():
+                columns[slot][place] = text
+        return [pa.array(column, pa.large_string()) for column in columns], unlike
 
-    def _prove(self, turns: Turns, rows: IntArray, runs: Runs, skeleton: Skeleton, usable: Any) -> bool:
-        """Compare a few rows of a shape, spread over the batch, with what `apply_chat_template` makes of them.
-
-        Returns whether any could be compared: one with a control token in its text cannot.
-        """
-        assert self.template is not None
-        starts = np.concatenate([[0], np.cumsum(runs.counts.sum(axis=1))])
-        candidates = np.flatnonzero(usable)
-        num_compared = 0
-        picks = np.unique(np.linspace(0, max(len(candidates) - 1, 0), _ROWS_PROVEN_PER_SHAPE, dtype=int))
-        for place in candidates[picks] if len(candidates) else ():
-            text = self.template.render(turns.messages(int(rows[place])))
-            if len(self._guarded.find(text)) != len(skeleton.controls):
-                continue  # The reference would take it for a real one.
-            expected = self.reference.encode(text, add_special_tokens=False).ids
-            if expected != runs.ids[starts[place] : starts[place + 1]].tolist():
-                raise TokenizationError(
-                    f"the chat template gives other ids for {text[:80]!r}… than its own parts; "
-                    "it cannot be masked safely: choose another template, and please report this one"
-                )
-            num_compared += 1
-        return num_compared > 0
+    def _prove(self, runs: Runs, skeleton: Skeleton, rendered: Callable[[int], str]) -> bool:
+        return prove(runs, skeleton, rendered, reference=self.reference, guarded=self._guarded)
 
     def _around_text(self) -> tuple[list[int], list[int]]:
         """Ids before and after a plain text: what the tokenizer writes around it, and the end token."""
@@ -193,43 +254,5 @@ class Labeller:
         return before, [*after, *([eos.id] if eos is not None and eos.id not in after else [])]
 
 
-def _all_set_aside(rows: IntArray, reason: str) -> Labelled:
-    none, zeros = np.zeros(0, np.int32), np.zeros(len(rows), np.int64)
-    return Labelled(rows, none, none, zeros, zeros, np.full(len(rows), reason, object), zeros, zeros)
-
-
-def _assemble(rows: IntArray, runs: Runs, kept: IntArray, reasons: Reasons) -> Labelled:
-    counts = runs.counts.ravel()
-    is_trained = np.repeat(np.tile(runs.trained, len(rows)), counts)
-    labels = np.where(is_trained, runs.ids, np.int32(IGNORE_INDEX))
-    ids = runs.ids
-    if not np.array_equal(kept, runs.counts):
-        place_in_run = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
-        stays = place_in_run < np.repeat(kept.ravel(), counts)
-        ids, labels = ids[stays], labels[stays]
-    num_kept, num_tokens = kept.sum(axis=1), runs.counts.sum(axis=1)
-    is_kept = reasons == KEPT
-    straddles = np.array([kind.straddles for kind in runs.kinds], np.int64)
-    length, cut = np.where(is_kept, num_kept, num_tokens), np.where(is_kept, num_tokens - num_kept, 0)
-    return Labelled(rows, ids, labels, num_kept, length, reasons, kept @ straddles, cut)
-
-
-def _in_order(groups: Sequence[Labelled], num_rows: int) -> Labelled:
-    """Put the rows of all groups back into the order of the batch."""
-    if len(groups) == 1:
-        return groups[0]
-    rows = np.concatenate([group.rows for group in groups]) if groups else np.zeros(0, np.int64)
-    order = np.argsort(rows)
-
-    def column(name: str) -> Any:
-        return np.concatenate([getattr(group, name) for group in groups])[order] if groups else rows
-
-    kept = column("kept")
-    starts = np.cumsum(kept) - kept
-    ids, labels = np.empty(int(kept.sum()), np.int32), np.empty(int(kept.sum()), np.int32)
-    for group in groups:
-        moved = np.repeat(starts[group.rows] - (np.cumsum(group.kept) - group.kept), group.kept)
-        places = moved + np.arange(len(group.ids))
-        ids[places], labels[places] = group.ids, group.labels
-    rest = map(column, ("length", "set_aside", "straddling", "cut"))
-    return Labelled(np.arange(num_rows), ids, labels, kept, *rest)
+def _refused(rows: IntArray, reason: str) -> Labelled:
+    return all_set_aside(rows, np.full(len(rows), reason, object))

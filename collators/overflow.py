@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from collators.columns import ASSISTANT, SYSTEM
 from collators.encoding import IntArray
 from collators.shapes import Shape
 from collators.token_runs import BoolArray, Run, Runs
+from collators.turns import ASSISTANT, SYSTEM
 
-Overflow = Literal["drop", "truncate", "truncate_prompt", "error"]
+Overflow = Literal["drop", "truncate", "truncate_prompt", "truncate_turns", "error"]
 
 TOO_LONG = "too_long"
 """Longer than `max_length`, and the policy is to drop."""
@@ -31,7 +31,7 @@ KEPT = ""
 def limit(runs: Runs, shape: Shape, max_length: int, overflow: Overflow) -> tuple[IntArray, Reasons]:
     """How many tokens of each run each row keeps, from the run's beginning; and why rows are set aside.
 
-    With `"error"`, rows too long are set aside as by `"drop"`; the caller raises.
+    With `"error"` and `"truncate_turns"`, rows too long are set aside as by `"drop"`; the rest is the caller's.
     """
     counts = runs.counts
     reasons: Reasons = np.full(len(counts), KEPT, object)
@@ -62,15 +62,27 @@ def num_predicted(counts: IntArray, trained: BoolArray) -> IntArray:
     return predicted
 
 
+def num_turns_cut(is_cut: BoolArray, kinds: Sequence[Run]) -> IntArray:
+    """Turns per row that lost tokens, given which runs (N × R) did.
+
+    >>> kinds = (Run(False, turn=0), Run(True, turn=1), Run(True, turn=1))
+    >>> num_turns_cut(np.array([[False, True, True]]), kinds).tolist()
+    [1]
+    """
+    turns = sorted({kind.turn for kind in kinds if kind.turn is not None})
+    members = np.array([[kind.turn == turn for kind in kinds] for turn in turns], np.bool_).reshape(-1, len(kinds))
+    return (is_cut[:, None, :] & members).any(axis=2).sum(axis=1)  # type: ignore[no-any-return]
+
+
 def _cutting_order(kinds: Sequence[Run], shape: Shape) -> list[int]:
     """Runs that may be cut: questions, oldest first, then answers that are not trained, the system text last."""
-    texts = [place for place, kind in enumerate(kinds) if kind.message is not None and not kind.trained]
+    texts = [place for place, kind in enumerate(kinds) if kind.turn is not None and not kind.trained]
 
     def rank(place: int) -> tuple[bool, bool, int]:
-        message = kinds[place].message
-        assert message is not None
-        role = shape[message].role
-        return role == SYSTEM, role == ASSISTANT, message
+        turn = kinds[place].turn
+        assert turn is not None
+        role = shape[turn].role
+        return role == SYSTEM, role == ASSISTANT, turn
 
     return sorted(texts, key=rank)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from collators.columns import IGNORE_INDEX
 from collators.errors import TokenizationError
+from collators.turns import IGNORE_INDEX
 
 _FILLED = ("input_ids", "attention_mask", "labels")
 """The columns of a batch; others are left out."""

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.compute as pc
 
-from collators.columns import ASSISTANT, LOSS_UNSET, TEXT, Turns
+from collators.structured_messages import REASONING
+from collators.turns import ASSISTANT, LOSS_UNSET, TEXT, Conversation, Turns
 
 LossMode = Literal["assistant", "last", "all"]
 
@@ -21,6 +22,7 @@ class Turn:
     role: int
     trained: bool
     empty: bool
+    """Whether it holds nothing at all: no text, no call, no reasoning."""
 
 
 Shape = tuple[Turn, ...]
@@ -28,11 +30,12 @@ Shape = tuple[Turn, ...]
 
 
 def group_by_shape(turns: Turns, loss: LossMode) -> Iterator[tuple[Shape, np.ndarray[Any, np.dtype[np.int64]]]]:
-    """Each shape among the rows, with the rows that have it, in order."""
+    """Each shape among the plain rows, with the rows that have it, in order."""
     empty = pc.equal(pc.binary_length(turns.contents), 0).to_numpy(zero_copy_only=False)
     codes = (turns.roles * 4 + trained_turns(turns, loss) * 2 + empty).astype(np.uint8)
     num_messages = np.diff(turns.starts)
-    for length in np.unique(num_messages):
+    num_messages[list(turns.structured)] = -1
+    for length in np.unique(num_messages[num_messages >= 0]):
         rows = np.flatnonzero(num_messages == length)
         places = turns.starts[rows][:, None] + np.arange(length)
         if not length:
@@ -44,8 +47,21 @@ def group_by_shape(turns: Turns, loss: LossMode) -> Iterator[tuple[Shape, np.nda
             yield shape, rows[kind_of_row.ravel() == kind]
 
 
+def shape_of_conversation(conversation: Conversation, loss: LossMode) -> Shape:
+    """The shape of a row that is more than plain texts."""
+    roles = conversation.roles
+    last = max((place for place, role in enumerate(roles) if role == ASSISTANT), default=-1)
+    shape = []
+    for place, (role, own, message) in enumerate(zip(roles, conversation.loss, conversation.messages, strict=True)):
+        chosen = loss != "last" or place == last
+        trained = role == ASSISTANT and (chosen if own == LOSS_UNSET else own == 1)
+        holds = bool(message["content"].strip() or message.get("tool_calls") or any(map(message.get, REASONING)))
+        shape.append(Turn(role, trained, empty=not holds))
+    return tuple(shape)
+
+
 def trained_turns(turns: Turns, loss: LossMode) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Per message, whether the model must produce it: by `loss`, unless an assistant message says otherwise itself."""
+    """Per flat message, whether the model must produce it: by `loss`, unless an assistant message says so itself."""
     is_assistant = turns.roles == ASSISTANT
     chosen = is_assistant.copy()
     if loss == "last":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Contents = Sequence[pa.LargeStringArray]
-"""Per message of the shape, the texts of all rows."""
+"""Per slot of the skeleton, the texts of all rows."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Run:
     """What the tokens of one column of `Runs.counts` are."""
 
     trained: bool
-    message: int | None = None
-    """The message whose text this is, where its tokens may be cut: it is not trained."""
+    turn: int | None = None
+    """The turn whose text this is, or that the trained words around it belong to, where texts are kept apart."""
     straddles: bool = False
     """Whether these tokens lie on both sides of a border between trained and not trained."""
 
@@ -56,13 +56,17 @@ class Runs:
         """Per run."""
         return np.array([kind.trained for kind in self.kinds], np.bool_)
 
+    def select(self, rows: BoolArray) -> Runs:
+        """Some of the rows, by a mask."""
+        return Runs(self.ids[np.repeat(rows, self.counts.sum(axis=1))], self.counts[rows], self.kinds)
+
 
 @dataclass(frozen=True)
 class Part:
     """Neighbouring pieces, all trained or all not, that nothing needs to tell apart."""
 
     pieces: tuple[Piece, ...]
-    message: int | None
+    turn: int | None
     end: int
     """How many pieces of the skeleton come before its end."""
 
@@ -72,7 +76,7 @@ class Part:
 
     @property
     def is_constant(self) -> bool:
-        return all(piece.message is None for piece in self.pieces)
+        return all(piece.slot is None for piece in self.pieces)
 
 
 Span = tuple[Part, ...]
@@ -82,7 +86,7 @@ Span = tuple[Part, ...]
 class ShapeEncoder:
     """Encodes the conversations of one shape.
 
-    With `apart`, texts that may be cut become runs of their own, apart from the template's words around them.
+    With `apart`, the texts of each turn become runs of their own, apart from the template's words around them.
     """
 
     def __init__(self, backend: Tokenizer, skeleton: Skeleton, *, apart: bool) -> None:
@@ -130,15 +134,15 @@ class ShapeEncoder:
             return (
                 None if piece.control is None else place,
                 piece.trained,
-                piece.message if self._apart and not piece.trained else None,
+                piece.turn if self._apart else None,
             )
 
-        for (control_place, _, message), group in groupby(enumerate(self._skeleton.pieces), key):
+        for (control_place, _, turn), group in groupby(enumerate(self._skeleton.pieces), key):
             numbered = list(group)
             if control_place is not None:
                 spans.append([])
             else:
-                spans[-1].append(Part(tuple(piece for _, piece in numbered), message, numbered[-1][0] + 1))
+                spans[-1].append(Part(tuple(piece for _, piece in numbered), turn, numbered[-1][0] + 1))
         return [tuple(span) for span in spans]
 
     @cached_property
@@ -146,7 +150,8 @@ class ShapeEncoder:
         kinds: list[Run] = []
         for number, span in enumerate(self._spans):
             if number:
-                kinds.append(Run(self._controls[number - 1].trained))
+                control = self._controls[number - 1]
+                kinds.append(Run(control.trained, control.turn if self._apart else None))
             if not span:
                 # Nothing is written here; some tokenizers put a prefix space all the same.
                 neighbours = self._controls[max(number - 1, 0) : number + 1]
@@ -154,8 +159,7 @@ class ShapeEncoder:
             for place, part in enumerate(span):
                 if place:
                     kinds.append(Run(False, straddles=part.trained != span[place - 1].trained))
-                # Trained words are never cut; their message does not matter.
-                kinds.append(Run(part.trained, part.message))
+                kinds.append(Run(part.trained, part.turn))
         return tuple(kinds)
 
     @cached_property
@@ -166,8 +170,8 @@ class ShapeEncoder:
     def _texts(self, contents: Contents, num_rows: int) -> pa.LargeStringArray:
         kind = pa.large_string()
         words: list[Any] = [
-            contents[piece.message]
-            if piece.message is not None
+            contents[piece.slot]
+            if piece.slot is not None
             else pa.scalar(piece.control.name if piece.control is not None else piece.text, kind)
             for piece in self._skeleton.pieces
         ]
@@ -231,8 +235,8 @@ class ShapeEncoder:
         pieces = self._skeleton.pieces[: span[-1].end]
         ends = np.zeros((num_rows, len(pieces)), np.int64)
         for place, piece in enumerate(pieces):
-            if piece.message is not None:
-                ends[:, place] = pc.utf8_length(contents[piece.message]).to_numpy(zero_copy_only=False)
+            if piece.slot is not None:
+                ends[:, place] = pc.utf8_length(contents[piece.slot]).to_numpy(zero_copy_only=False)
             else:
                 ends[:, place] = len(piece.control.name if piece.control is not None else piece.text)
         return np.cumsum(ends, axis=1)[:, [part.end - 1 for part in span[:-1]]]

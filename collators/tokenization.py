@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -15,18 +15,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collators.chat_templates import NO_TEMPLATE, TemplateRefusal, choose_template
-from collators.columns import ASSISTANT, USER, RowNames, columns_read, read_turns, shape_of
-from collators.errors import TokenizationError
-from collators.labelling import Labelled, Labeller
+from collators.chat_templates import NO_TEMPLATE, ChatTemplate, TemplateRefusal, choose_template
+from collators.columns import columns_read, read_turns, shape_of
+from collators.errors import TokenizationError, check_choice
+from collators.labelled import Labelled
+from collators.labelling import Labeller, Rules
+from collators.ledger import LEDGER, report_ledger, report_set_aside
+from collators.message_columns import RowNames
 from collators.overflow import KEPT, TOO_LONG, Overflow
 from collators.shapes import LossMode, Turn
 from collators.tokenizers import backend_json, digest
+from collators.turns import ASSISTANT, USER
 
 logger = logging.getLogger(__name__)
-
-LEDGER = ["set_aside", "straddling", "cut"]
-"""Columns of token rows that account for what became of a row; they are not for training."""
 
 
 class Tokenize:
@@ -44,18 +45,19 @@ class Tokenize:
         max_length: int = 2048,
         overflow: Overflow = "drop",
         loss: LossMode = "assistant",
+        train_thinking: bool = True,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        _check_choice("overflow", overflow, get_args(Overflow))
-        _check_choice("loss", loss, get_args(LossMode))
+        check_choice("overflow", overflow, get_args(Overflow))
+        check_choice("loss", loss, get_args(LossMode))
         if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
             raise TokenizationError(f"max_length={max_length!r}: expected a number of tokens, 1 or more")
         # Plain values only: what is pickled is what decides the result, and nothing that calls change.
         self._state = backend_json(tokenizer)
         self._template = choose_template(tokenizer, template)
         self._special_tokens = dict(tokenizer.special_tokens_map)
-        self._max_length = max_length
-        self._overflow = overflow
-        self._loss = loss
+        self._template_values = _json_values(chat_template_kwargs)
+        self._rules = Rules(max_length=max_length, overflow=overflow, loss=loss, train_thinking=train_thinking)
         self._code = code_digest()
         self._labeller = self._new_labeller()
         self._check_tokenizer(tokenizer)
@@ -73,9 +75,9 @@ class Tokenize:
         table = batch.select(read) if isinstance(batch, pa.Table) else _table({name: batch[name] for name in read})
         rows = self.token_rows(table)
         counts = Counter(filter(None, rows["set_aside"].to_pylist()))
-        report = report_set_aside(counts, len(rows), self._labeller.facts)
-        if report:
-            logger.warning("%s", report)
+        for report in (report_set_aside(counts, len(rows), self._labeller.facts), report_ledger(rows)):
+            if report:
+                logger.warning("%s", report)
         rows = rows.filter(pc.is_null(rows["set_aside"])).drop_columns(LEDGER)
         return rows if isinstance(batch, pa.Table) else _lists(rows)
 
@@ -88,8 +90,9 @@ class Tokenize:
         rows = RowNames(ids, indices)
         if not self.has_template and shape_of(table.column_names) != ("text",):
             raise TokenizationError(NO_TEMPLATE)
-        labelled = self._labeller.label(read_turns(table, rows))
-        if self._overflow == "error":
+        turns = read_turns(table, rows)
+        labelled = self._labeller.label(turns)
+        if self._rules.overflow == "error":
             self._raise_too_long(labelled, rows)
         columns = {} if ids is None else {"id": ids}
         starts = np.concatenate([[0], np.cumsum(labelled.kept)]).astype(np.int32)
@@ -102,6 +105,10 @@ class Tokenize:
                 "set_aside": pa.array(labelled.set_aside, pa.string(), mask=labelled.set_aside == KEPT),
                 "straddling": pa.array(labelled.straddling, pa.int32()),
                 "cut": pa.array(labelled.cut, pa.int32()),
+                "cut_trained": pa.array(labelled.cut_trained, pa.int32()),
+                "cut_turns": pa.array(labelled.cut_turns, pa.int32()),
+                "left_out": pa.array(labelled.left_out, pa.int32()),
+                "control_texts": pa.array(self._labeller.count_controls(turns), pa.int32()),
             }
         )
 
@@ -128,14 +135,10 @@ class Tokenize:
         self._labeller = self._new_labeller()
 
     def _new_labeller(self) -> Labeller:
-        return Labeller(
-            self._state,
-            self._template,
-            self._special_tokens,
-            max_length=self._max_length,
-            overflow=self._overflow,
-            loss=self._loss,
-        )
+        template = None
+        if self._template is not None:
+            template = ChatTemplate(self._template, self._special_tokens, self._template_values)
+        return Labeller(self._state, template, self._rules, eos=self._special_tokens.get("eos_token"))
 
     def _check_tokenizer(self, tokenizer: Any) -> None:
         """See that `tokenizer` gives the ids of its own backend, and say so if its template teaches no end."""
@@ -150,10 +153,15 @@ class Tokenize:
                     f"{type(tokenizer).__name__} gives other ids for {text[:80]!r}… than its own tokenizer.json; "
                     "load the folder with collators.load_tokenizer"
                 )
+        one_round = (Turn(USER, False, False), Turn(ASSISTANT, True, False))
         try:
-            skeleton = self._labeller.skeleton((Turn(USER, False, False), Turn(ASSISTANT, True, False)))
+            skeleton, two_rounds = self._labeller.skeleton(one_round), self._labeller.skeleton(one_round * 2)
         except TemplateRefusal:
             return  # Each row will say so.
+        if two_rounds.has_unended and self._rules.loss == "assistant":
+            logger.warning(
+                "the chat template ends no earlier answer with a control token: only the last one is trained"
+            )
         if skeleton.words_at_end:
             logger.warning(
                 "the chat template ends the last answer with %r, which is no control token of this tokenizer: "
@@ -166,31 +174,9 @@ class Tokenize:
     def _raise_too_long(self, labelled: Labelled, rows: RowNames) -> None:
         for row in np.flatnonzero(labelled.set_aside == TOO_LONG)[:1]:
             raise TokenizationError(
-                f"{rows[int(row)]}: {labelled.length[row]} tokens, longer than max_length={self._max_length}; "
-                "raise max_length, or choose overflow='drop', 'truncate' or 'truncate_prompt'"
+                f"{rows[int(row)]}: {labelled.length[row]} tokens, longer than max_length={self._rules.max_length}; "
+                "raise max_length, or choose overflow='drop', 'truncate', 'truncate_prompt' or 'truncate_turns'"
             )
-
-
-def report_set_aside(counts: Mapping[str, int], num_rows: int, facts: Mapping[str, str] | None = None) -> str:
-    """One line on rows that are not trained on, with a fact on each reason that has one; empty where there are none.
-
-    >>> report_set_aside({"too_long": 3, "nothing_to_train": 1}, 1200)
-    'set aside 4 of 1,200 rows: too_long 3, nothing_to_train 1'
-    """
-    if not counts:
-        return ""
-    return f"set aside {sum(counts.values()):,} of {num_rows:,} rows: {listed_reasons(counts, facts or {})}"
-
-
-def listed_reasons(counts: Mapping[str, int], facts: Mapping[str, str]) -> str:
-    """Reasons with their counts, most first.
-
-    >>> listed_reasons({"nothing_to_train": 1, "template_refuses": 2}, {"template_refuses": "no system"})
-    'template_refuses 2 (no system), nothing_to_train 1'
-    """
-    ordered = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
-    said = {reason: f" ({fact})" for reason, fact in facts.items()}
-    return ", ".join(f"{reason} {count:,}{said.get(reason, '')}" for reason, count in ordered)
 
 
 @cache
@@ -200,12 +186,19 @@ def code_digest() -> str:
     return digest(*(source.name + hashlib.sha256(source.read_bytes()).hexdigest() for source in sources))
 
 
-def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
-    if value in choices:
-        return
-    near = get_close_matches(str(value), choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(map(repr, choices))}"
-    raise TokenizationError(f"{option}={value!r}: no such choice; {hint}")
+def _json_values(kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The values a template gets besides messages and tools; only what JSON holds has a digest."""
+    values = dict(kwargs or {})
+    try:
+        json.dumps(values)
+    except TypeError as error:
+        raise TokenizationError(
+            f"chat_template_kwargs={values!r:.80}: {error}; takes texts, numbers and flags"
+        ) from None
+    for name in ("messages", "tools", "add_generation_prompt", "tokenize", "chat_template"):
+        if name in values:
+            raise TokenizationError(f"chat_template_kwargs: {name!r} is set for every row by itself; leave it out")
+    return values
 
 
 def _table(batch: Mapping[str, Any]) -> pa.Table:

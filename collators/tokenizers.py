@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from collators.errors import TokenizationError
+from collators.named_templates import CHATGLM2_TEMPLATE, CHATGLM3_TEMPLATE
 
 CHATGLM3_SPECIALS = (
     "[MASK]",
@@ -21,22 +22,6 @@ CHATGLM3_SPECIALS = (
     "<|observation|>",
 )
 """In the order of their ids, which follow those of tokenizer.model (64789 to 64797 for ChatGLM3-6B)."""
-
-# `[gMASK] sop`, then for each message its role token, a newline and the text, `</s>` at the very end. The format
-# encodes newline and text each on its own, so each begins with SentencePiece's dummy prefix; the tokenizer puts one
-# before the newline, and the space written here is the other. No piece spans a newline, so nothing merges across.
-# An empty text has no pieces at all, so no prefix either.
-CHATGLM3_TEMPLATE = (
-    "[gMASK]sop{% for message in messages %}"
-    "<|{{ message['role'] }}|>{{ '\\n' }}{% if message['content'] %}{{ ' ' + message['content'] }}{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% else %}</s>{% endif %}"
-)
-
-TEMPLATES = {"chatglm3": CHATGLM3_TEMPLATE}
-"""Chat templates that can be asked for by name."""
-
-TEMPLATE_CONTROLS = {"chatglm3": ("[gMASK]", "sop", "<|system|>", "<|user|>", "<|assistant|>", "</s>")}
-"""The control tokens that each of them writes."""
 
 
 def load_tokenizer(path: str | Path) -> Any:
@@ -115,7 +100,7 @@ def _load_chatglm(folder: Path) -> Any:
         padding_side="left",
         clean_up_tokenization_spaces=False,
         model_input_names=["input_ids", "attention_mask"],
-        chat_template=None if is_chatglm2 else CHATGLM3_TEMPLATE,
+        chat_template=CHATGLM2_TEMPLATE if is_chatglm2 else CHATGLM3_TEMPLATE,
     )
 
 

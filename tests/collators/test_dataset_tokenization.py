@@ -20,7 +20,7 @@ import collators
 from collators import TokenizationError, Tokenize, token_rows, tokenize
 from tests.collators.conftest import CHATML
 
-LEDGER = ["set_aside", "straddling", "cut"]
+LEDGER = ["set_aside", "straddling", "cut", "cut_trained", "cut_turns", "left_out", "control_texts"]
 COLUMNS = ["id", "input_ids", "labels", "length"]
 FEATURES = Features(
     {"id": Value("string"), "input_ids": List(Value("int32")), "labels": List(Value("int32")), "length": Value("int32")}
@@ -94,8 +94,8 @@ def test_nothing_kept_is_an_error_that_says_what_would_help(data: Dataset, token
 
 def test_a_bad_row_is_named_by_its_place_in_the_dataset(tokenizer: Any) -> None:
     rows = [chat(1)] * 1500
-    rows[1234] = [{"role": "tool", "content": "x"}]
-    with pytest.raises(TokenizationError, match=r"^row 1234: messages\[0\]: role is 'tool'; expected one of"):
+    rows[1234] = [{"role": "bot", "content": "x"}]
+    with pytest.raises(TokenizationError, match=r"^row 1234: messages\[0\]: role is 'bot'; expected one of"):
         tokenize(Dataset.from_dict({"messages": rows}), tokenizer)
 
 

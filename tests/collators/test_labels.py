@@ -192,9 +192,6 @@ def test_a_template_that_refuses_or_rewrites_a_row_sets_it_aside(tokenizer_of: C
     twice = [CHAT[1], CHAT[1], CHAT[2]]
     (refused,) = tokenize_chats([twice], tokenizer_of(template=LLAMA2))
     assert (refused["set_aside"], refused["input_ids"], refused["length"]) == ("template_refuses", [], 0)
-    thought = [CHAT[1], {"role": "assistant", "content": "<think>so</think>a"}]
-    thought_row, plain = tokenize_chats([thought, CHAT[1:3]], tokenizer_of(template=QWEN3))
-    assert (thought_row["set_aside"], plain["set_aside"]) == ("template_rewrites", None)
     shouting = CHATML.replace("m['content']", "m['content'] | upper")
     (row,) = tokenize_chats([CHAT], tokenizer_of(template=shouting))
     assert row["set_aside"] == "template_rewrites"

@@ -84,7 +84,7 @@ def test_error_names_row_length_and_way_out(tokenizer_of: Callable[..., Any]) ->
         token_rows(data, tokenizer_of("words"), max_length=NUM_TOKENS - 1, overflow="error")
     assert str(raised.value) == (
         "row 1 (id 'second'): 29 tokens, longer than max_length=28; "
-        "raise max_length, or choose overflow='drop', 'truncate' or 'truncate_prompt'"
+        "raise max_length, or choose overflow='drop', 'truncate', 'truncate_prompt' or 'truncate_turns'"
     )
 
 

@@ -15,9 +15,20 @@ PACKAGE = Path(collators.__file__).parent
 
 # Each module may import only those before it.
 ORDER = [
-    "errors", "columns", "tokenizers", "sentencepiece_bpe", "template_values", "template_reads", "chat_templates",
-    "controls", "shapes", "skeletons", "encoding", "token_runs", "overflow", "labelling", "tokenization",
-    "dataset_tokenization", "padding_collator",
+    # conversations
+    "errors", "turns", "structured_messages", "message_columns", "columns",
+    # tokenizers and templates
+    "named_templates", "tokenizers", "sentencepiece_bpe", "template_values", "template_reads", "chat_templates",
+    # what a template writes where
+    "controls", "shapes", "skeletons", "probes", "skeleton_building",
+    # tokens
+    "encoding", "token_runs", "overflow", "proof", "structured_rows",
+    # labels
+    "labelled", "rounds", "labelling", "ledger", "tokenization", "dataset_tokenization",
+    # batches
+    "padding_collator",
+    # what was made of it
+    "frame_probes", "template_frames", "token_texts", "stretches", "painting", "svg_painting", "inspection",
 ]  # fmt: skip
 
 

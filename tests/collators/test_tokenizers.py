@@ -17,7 +17,7 @@ from datasets import Dataset  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from collators import TokenizationError, load_tokenizer, tokenize  # noqa: E402
+from collators import TokenizationError, load_tokenizer, token_rows, tokenize  # noqa: E402
 from collators.tokenizers import CHATGLM3_SPECIALS  # noqa: E402
 
 ODD_TEXTS = [
@@ -170,16 +170,24 @@ def test_a_string_path_will_do(chatglm_folder: Path) -> None:
     assert len(load_tokenizer(str(chatglm_folder))) == len(load_tokenizer(chatglm_folder))
 
 
-def test_a_chatglm2_folder_gets_no_chatglm3_format(chatglm_folder: Path, tmp_path: Path) -> None:
+def test_a_chatglm2_folder_gets_its_own_format(chatglm_folder: Path, tmp_path: Path) -> None:
     config = {"tokenizer_class": "ChatGLMTokenizer", "name_or_path": "THUDM/chatglm2-6b"}
     write(tmp_path, tokenizer__model=(chatglm_folder / "tokenizer.model").read_bytes(), tokenizer_config__json=config)
     tokenizer = load_tokenizer(tmp_path)
-    assert tokenizer.chat_template is None
     assert len(tokenizer) == len(load_tokenizer(chatglm_folder)) - 4
-    rows = {"prompt": ["q"], "completion": ["a"]}
-    for template, message in {None: "the tokenizer has no chat template", "chatglm3": "template='chatglm3': "}.items():
-        with pytest.raises(TokenizationError, match=message):
-            tokenize(Dataset.from_dict(rows), tokenizer, template=template)
+    rows = Dataset.from_dict({"prompt": ["q"], "completion": ["a"]})
+    with pytest.raises(TokenizationError, match=r"template='chatglm3': the tokenizer has no control token '<\|system"):
+        tokenize(rows, tokenizer, template="chatglm3")
+    # The original encodes the whole prompt, and the last answer on its own; the answer and its end are trained.
+    spm = pytest.importorskip("sentencepiece")
+    reference = spm.SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
+    prompt = "[Round 1]\n\n问：hello\n\n答：world\n\n[Round 2]\n\n问： a\n\n答："
+    chat = [("user", "hello"), ("assistant", "world"), ("user", " a"), ("assistant", " b c")]
+    messages = [[{"role": role, "content": content} for role, content in chat]]
+    (row,) = token_rows(Dataset.from_dict({"messages": messages}), tokenizer)
+    asked = [*tokenizer.convert_tokens_to_ids(["[gMASK]", "sop"]), *reference.encode(prompt)]
+    answer = [*reference.encode(" b c"), tokenizer.eos_token_id]
+    assert (row["input_ids"], row["labels"]) == (asked + answer, [-100] * len(asked) + answer)
 
 
 def test_any_other_folder_goes_to_auto_tokenizer(tokenizer_of: Callable[..., Any], tmp_path: Path) -> None:
