@@ -1,4 +1,4 @@
-"""The command `hf-builders`: list, show, prepare, train. Nothing heavy is imported before a command runs."""
+"""The command `hf-builders`: list, show, prepare, inspect, train. Nothing heavy is imported before a command runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hf_builders import __version__
 from hf_builders.errors import HfBuildersError
+
+if TYPE_CHECKING:
+    from hf_builders.prepared_rows import PreparedRows
 
 _DONE, _OUR_ERROR, _INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 on wrong usage
 _PREPARED_COLUMNS = (
@@ -24,6 +28,7 @@ _PREPARED_COLUMNS = (
     "median",
     "longest",
 )
+_CHECKED_COLUMNS = ("split", "rows", "trained spans", "ends trained", "no end", "straddling", "cut", "failed")
 _LIBRARY_OPTIONS = ("name", "version", "data_dir", "data_files", "description")  # of every config of `datasets`
 
 
@@ -37,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        if options.run(options) is False:
+            return _OUR_ERROR
     except (HfBuildersError, TokenizationError) as error:
         print(f"hf-builders: {error}", file=sys.stderr)
         return _OUR_ERROR
@@ -73,7 +79,36 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = add(name, run, summary, f"hf-builders {name} configs/demo.yaml")
         command.add_argument("config", metavar="CONFIG", help="a run config (YAML)")
+    summary = "show which tokens of a prepared set are trained, or prove it of every row (--check)"
+    _add_inspect_options(
+        add("inspect", _inspect, summary, "hf-builders inspect configs/demo.yaml --split train --row 2")
+    )
     return parser
+
+
+def _add_inspect_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("place", metavar="CONFIG_OR_DIR", help="a run config, or the folder it was prepared into")
+    command.add_argument("--split", help="rows of this split only")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument(
+        "--row", type=_number, default=0, metavar="N", help="begin at row N, counted from 0 (default: 0)"
+    )
+    which.add_argument("--id", help="begin at the row of this id")
+    command.add_argument("--rows", type=_number, default=1, metavar="K", help="show K rows of a split (default: 1)")
+    command.add_argument("--ids", action="store_true", help="show the ids of the tokens too")
+    command.add_argument("--html", metavar="FILE", help="write a page for the browser instead")
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help="compare every row with the record it was made of: each trained span is a turn to be trained, and its end "
+        "is trained; exit code 1 if any row is not so",
+    )
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a row")
+    return int(text)
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -89,9 +124,14 @@ def _show(options: argparse.Namespace) -> None:
 
     builder = builder_class(options.name)
     print(builder.summary())
-    print(f"rows    {builder.num_official_rows:,} in the real set, {builder.num_sample_rows:,} invented in the sample")
-    print(f"files   {', '.join(f'{file.name} ({file.split})' for file in builder.official_files)}")
-    print(f"source  {builder.official_download.base_url} (download=True)")
+    if builder.official_download is None:
+        print(f"rows    {builder.num_sample_rows:,} invented in the sample")
+        print(f"files   your own, named with data_files= or data_dir= ({', '.join(builder.file_endings)})")
+    else:
+        in_all = f"{builder.num_official_rows:,} in the real set"
+        print(f"rows    {in_all}, {builder.num_sample_rows:,} invented in the sample")
+        print(f"files   {', '.join(f'{file.name} ({file.split})' for file in builder.official_files)}")
+        print(f"source  {builder.official_download.base_url} (download=True)")
     own_options = [field for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in _LIBRARY_OPTIONS]
     print(f"options {', '.join(f'{field.name}={field.default!r}' for field in own_options)}")
     for view in builder.builder_configs:
@@ -118,11 +158,61 @@ def _prepare(options: argparse.Namespace) -> None:
             for reason, count in getattr(summary, kind).items():
                 print(f"{split}: {count:,} rows {kind.replace('_', ' ')}: {reason}")
         if summary.rows_cut:
-            print(f"{split}: {summary.rows_cut:,} rows cut to max_length, by {summary.tokens_cut:,} tokens in all")
+            print(
+                f"{split}: {summary.rows_cut:,} rows cut to max_length, by {summary.tokens_cut:,} tokens in all, "
+                f"{summary.trained_tokens_cut:,} of them trained, of {summary.turns_cut:,} messages"
+            )
+        if summary.texts_left_out:
+            texts = f"{summary.texts_left_out:,} texts (reasoning, words beside a call)"
+            print(f"{split}: the chat template does not write {texts}")
+        if summary.control_texts:
+            print(f"{split}: {summary.control_texts:,} control tokens in the texts stay text")
         if summary.tokens_straddling:
             print(f"{split}: {summary.tokens_straddling:,} tokens not trained: half prompt, half answer")
     print(f"digest  {prepared.digest}")
     print(f"written {prepared.folder}/ (data/, quarantine/, manifest.json)")
+
+
+def _inspect(options: argparse.Namespace) -> bool:
+    from hf_builders.prepared_rows import open_prepared, pick_rows
+    from hf_builders.row_pages import terminal_format, write_page
+
+    prepared = open_prepared(options.place)
+    if options.check:
+        return _check(prepared)
+    rows = pick_rows(prepared, split=options.split, row=options.row, id=options.id, num_rows=options.rows)
+    if options.html is not None:
+        write_page(
+            options.html, str(prepared.folder), ((str(row), prepared.paint(row, "html", options.ids)) for row in rows)
+        )
+        print(f"written {options.html}")
+        return True
+    for row in rows:
+        print(f"{row}\n{prepared.paint(row, terminal_format(), options.ids)}\n")
+    return True
+
+
+def _check(prepared: PreparedRows) -> bool:
+    from datasets.utils import tqdm
+
+    from hf_builders.label_check import check_labels
+
+    with tqdm(total=sum(map(len, prepared.splits.values())), desc="check", unit=" rows") as bar:
+        check = check_labels(prepared, bar.update)
+    _print_table(
+        [_CHECKED_COLUMNS, *((name, *map("{:,}".format, split.counts())) for name, split in check.splits.items())]
+    )
+    for fault in check.faults:
+        print(fault)
+    for name, split in check.splits.items():
+        for offender in split.offenders:
+            print(f"{name}: {offender}")
+        if split.failed > len(split.offenders):
+            print(f"{name}: … and {split.failed - len(split.offenders):,} more")
+        if split.without_end:
+            print(f"{name}: the template writes no end behind {split.without_end:,} answers; none learns to stop there")
+    print("every label is right" if check.passed else f"{prepared.folder}: the check failed")
+    return check.passed
 
 
 def _train(options: argparse.Namespace) -> None:

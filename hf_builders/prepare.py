@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 import collators
+from collators.ledger import LEDGER
 from collators.tokenization import code_digest
 from collators.tokenizers import tokenizer_digest
 from hf_builders import __version__
@@ -45,8 +46,15 @@ class SplitSummary:
     set_aside: dict[str, int]
     """Records that gave no token row, by reason."""
     rows_cut: int
-    """Kept rows that lost tokens to `max_length`, and how many they lost:"""
+    """Kept rows that lost tokens to `max_length`, and what they lost:"""
     tokens_cut: int
+    trained_tokens_cut: int
+    turns_cut: int
+    """Messages of them that lost tokens."""
+    texts_left_out: int
+    """Texts the chat template does not write: reasoning of earlier turns, what is said beside a call."""
+    control_texts: int
+    """Control tokens that stand in the records' texts, where they stay text."""
     tokens_straddling: int
     """Tokens across the border of prompt and answer; they are not trained."""
     tokens: int
@@ -73,7 +81,7 @@ def prepare(config: RunConfig) -> Prepared:
     if config.dataset.view == "source":
         raise ConfigError("dataset.view: 'source' has no conversations to tokenize; choose messages or another view")
     with drafted(config.output.dir) as draft:
-        builder, records = _load(config.dataset)
+        builder, records = load_records(config.dataset)
         tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
         rows = collators.token_rows(records, tokenizer, num_proc=config.tokenize.num_proc, **_rules(config.tokenize))
         collators.kept_rows(rows, max_length=config.tokenize.max_length).save_to_disk(draft / "data")
@@ -109,7 +117,12 @@ def _rules(section: TokenizeSection) -> dict[str, Any]:
     return {name: value for name, value in options_of(section).items() if name != "tokenizer"}
 
 
-def _load(section: DatasetSection) -> tuple[RecordBuilder, datasets.DatasetDict]:
+def load_records(section: DatasetSection) -> tuple[RecordBuilder, datasets.DatasetDict]:
+    """The records a run names, and the builder that made them.
+
+    Raises:
+        HfBuildersError: names, options or raw files are wrong.
+    """
     origin = {name: getattr(section, name) for name in ("data_dir", "data_files", "download", "sample")}
     builder = builder_class(section.name)(
         config_name=section.view, on_bad_row=section.on_bad_row, **origin, **section.options
@@ -142,16 +155,20 @@ def _summarise(rows: datasets.Dataset, kept: datasets.Dataset, account: Account)
     reasons = pc.value_counts(rows.data.column("set_aside").drop_null())
     lengths = kept.data.column("length").to_numpy()
     labels = (batch.column("labels").flatten().to_numpy() for batch in kept.data.to_batches())
-    cut = rows.data.column("cut")
+    totals = {name: pc.sum(rows.data.column(name)).as_py() for name in LEDGER if name != "set_aside"}
     return SplitSummary(
         rows_read=account.read,
         rows_kept=len(kept),
         left_out=dict(account.left_out),
         quarantined=dict(account.quarantined),
         set_aside={each["values"]: each["counts"] for each in reasons.to_pylist()},
-        rows_cut=pc.sum(pc.greater(cut, 0)).as_py(),
-        tokens_cut=pc.sum(cut).as_py(),
-        tokens_straddling=pc.sum(rows.data.column("straddling")).as_py(),
+        rows_cut=pc.sum(pc.greater(rows.data.column("cut"), 0)).as_py(),
+        tokens_cut=totals["cut"],
+        trained_tokens_cut=totals["cut_trained"],
+        turns_cut=totals["cut_turns"],
+        texts_left_out=totals["left_out"],
+        control_texts=totals["control_texts"],
+        tokens_straddling=totals["straddling"],
         tokens=int(lengths.sum()),
         trained_tokens=sum(int(np.count_nonzero(batch != collators.IGNORE_INDEX)) for batch in labels),
         length_percentiles={

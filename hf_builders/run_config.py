@@ -64,8 +64,11 @@ class TokenizeSection:
     template: str | None = None
     max_length: int = 2048
     """Tokens."""
-    overflow: Literal["drop", "truncate", "truncate_prompt", "error"] = "drop"
+    overflow: Literal["drop", "truncate", "truncate_prompt", "truncate_turns", "error"] = "drop"
     loss: Literal["assistant", "last", "all"] = "assistant"
+    train_thinking: bool = True
+    chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
+    """More values for the chat template, such as `enable_thinking: false`."""
     num_proc: int | None = None
 
     def contradictions(self) -> Iterator[str]:

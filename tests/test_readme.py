@@ -1,9 +1,11 @@
 """What the README shows is what happens: its Python runs, its commands exist, its label example is computed."""
 
+import json
 import re
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,20 +30,39 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_quickstart_runs_and_gives_the_batch_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_quickstart_gives_the_batch_it_promises_and_a_row_can_be_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(ROOT)
-    (quickstart,) = blocks("python")
+    quickstart, _, see_it = blocks("python")
     names: dict[str, object] = {}
     exec(quickstart, names)
     batch = names["batch"]
     assert isinstance(batch, dict) or hasattr(batch, "keys")
     assert set(batch.keys()) == {"input_ids", "attention_mask", "labels"}  # type: ignore[attr-defined]
     assert {tensor.shape[0] for tensor in batch.values()} == {8}  # type: ignore[attr-defined]
+    exec(see_it, names)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[:2] for line in lines] == [["-", "-"], ["-", "user"], ["-", "assistant"], ["+", "assistant"]]
+
+
+def test_ones_own_files_load_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = [{"role": "user", "content": "在吗"}, {"role": "assistant", "content": "在的"}]
+    advice = {"instruction": "可以", "input": "", "output": "好", "history": [["问", "答"]]}
+    (tmp_path / "chats.jsonl").write_text(json.dumps({"messages": chat}), encoding="utf-8")
+    (tmp_path / "faq.csv").write_text("question,reply\n在吗,在的\n", encoding="utf-8")
+    (tmp_path / "consulting_part.json").write_text(json.dumps([advice]), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("import hf_builders\n" + blocks("python")[1], names)
+    assert [names[name]["train"].num_rows for name in ("chats", "pairs", "advice")] == [1, 1, 1]
+    assert names["chats"]["train"][0]["messages"] == names["pairs"]["train"][0]["messages"] == chat
+    assert [message["content"] for message in names["advice"]["train"][0]["messages"]] == ["问", "答", "可以", "好"]
 
 
 def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
     commands = re.findall(r"^hf-builders (\w+)", "\n".join(blocks("bash")), re.MULTILINE)
-    assert commands == ["list", "show", "prepare", "train"]
+    assert commands == ["list", "show", "prepare", "inspect", "train"]
     for command in commands:
         with pytest.raises(SystemExit) as caught:
             main([command, "--help"])

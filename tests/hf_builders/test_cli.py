@@ -1,6 +1,7 @@
 """The command line: exit codes, one clear line for an error, examples that work, nothing heavy for --help."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from hf_builders.cli import main
 from hf_builders.registry import list_datasets
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("list", "show", "prepare", "train")
+COMMANDS = ("list", "show", "prepare", "inspect", "train")
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -99,3 +100,106 @@ def test_an_interrupted_command_says_so_in_one_line(
     monkeypatch.setattr("hf_builders.run_config.read_run_config", interrupt)
     assert main(["prepare", "run.yaml"]) == 130
     assert capsys.readouterr().err == "hf-builders: interrupted\n"
+
+
+@pytest.fixture
+def prepared_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The demo's config, tokenizer and prepared folder in the folder the test runs in."""
+    pytest.importorskip("transformers", reason="prepare tokenizes, which needs transformers")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare", "configs/demo.yaml"]) == 0
+    capsys.readouterr()
+    return tmp_path / "out" / "demo"
+
+
+def test_the_example_of_inspect_shows_a_row_as_text(prepared_demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example = re.search(r"example: hf-builders (inspect [^\n]*)", " ".join(help_of("inspect", capsys).split()))
+    assert example is not None
+    assert main(example[1].split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"train\[2\]  id train\.json:3  \d+ tokens, \d+ trained", lines[0])
+    assert [line.split()[:2] for line in lines[1:-1]] == [
+        ["-", "-"],
+        ["-", "user"],
+        ["-", "assistant"],
+        ["+", "assistant"],
+    ]
+    assert lines[4].endswith("</s>")
+
+
+def test_inspect_shows_the_first_row_of_every_split_and_more_on_demand(
+    prepared_demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def heads(*arguments: str) -> list[str]:
+        assert main(["inspect", str(prepared_demo), *arguments]) == 0
+        return re.findall(r"^(\w+\[\d+\])", capsys.readouterr().out, re.MULTILINE)
+
+    assert heads() == ["train[0]", "validation[0]"]
+    assert heads("--split", "validation", "--rows", "2") == ["validation[0]", "validation[1]"]
+    assert heads("--id", "train.json:240") == ["train[239]"]
+
+
+def test_inspect_takes_colours_for_a_terminal_and_heeds_no_color(
+    prepared_demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("hf_builders.row_pages.sys.stdout.isatty", lambda: True, raising=False)
+    assert main(["inspect", "configs/demo.yaml"]) == 0
+    assert "\x1b[32m" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(["inspect", "configs/demo.yaml", "--ids"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "  ids 3001 3003" in out
+
+
+def test_inspect_writes_a_page_for_the_browser(prepared_demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(prepared_demo), "--rows", "3", "--html", "rows.html"]) == 0
+    assert capsys.readouterr().out == "written rows.html\n"
+    page = Path("rows.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert re.findall(r"<h2>(\w+\[\d\])", page) == [
+        f"{split}[{i}]" for split in ("train", "validation") for i in range(3)
+    ]
+    assert "类型" in page
+    assert sorted(path.name for path in Path().iterdir()) == ["configs", "out", "rows.html"]
+    assert main(["inspect", str(prepared_demo), "--html", "no/such/rows.html"]) == 1
+    assert capsys.readouterr().err.startswith("hf-builders: no/such/rows.html: cannot be written (No such file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact"),
+    [
+        (["configs/nothing.yaml"], "configs/nothing.yaml: cannot be read"),
+        (["configs"], "configs: holds no manifest.json; make the folder with `hf-builders prepare`"),
+        (["configs/demo.yaml", "--split", "tran"], "no split 'tran'; did you mean 'train'?"),
+        (["configs/demo.yaml", "--row", "999"], "no row 999; train has 240 rows"),
+        (["configs/demo.yaml", "--id", "x"], "no row with the id 'x'"),
+        (["configs/other.yaml"], "was prepared with tokenize.max_length=256, the run config says 128; run"),
+    ],
+)
+def test_inspect_says_what_is_not_there(
+    arguments: list[str], fact: str, prepared_demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Path("configs/demo.yaml").read_text(encoding="utf-8")
+    Path("configs/other.yaml").write_text(config.replace("max_length: 256", "max_length: 128"), encoding="utf-8")
+    assert main(["inspect", *arguments]) == 1
+    assert fact in capsys.readouterr().err
+
+
+def test_inspect_refuses_a_changed_tokenizer(prepared_demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = prepared_demo / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(re.sub(r'"tokenizer_digest": "\w+"', '"tokenizer_digest": "0"', text), encoding="utf-8")
+    assert main(["inspect", str(prepared_demo)]) == 1
+    assert "configs/demo_tokenizer has changed since it was prepared; run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--row", "-1"], ["--row", "two"], ["--row", "1", "--id", "x"]])
+def test_wrong_usage_of_inspect_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["inspect", "out", *arguments])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: hf-builders inspect")

@@ -102,8 +102,9 @@ def test_records_without_a_token_row_are_written_with_their_reason(tmp_path: Pat
 def test_what_truncation_takes_away_is_counted(tmp_path: Path) -> None:
     whole = prepare(config_of(tmp_path / "whole")).splits["train"]
     cut = prepare(config_of(tmp_path / "cut", max_length=110, overflow="truncate")).splits["train"]
-    assert (whole.rows_cut, whole.tokens_cut) == (0, 0)
-    assert cut.rows_cut > 0
+    assert (whole.rows_cut, whole.tokens_cut, whole.trained_tokens_cut, whole.turns_cut) == (0, 0, 0, 0)
+    assert cut.rows_cut == cut.turns_cut > 0  # only the answer, each time
+    assert cut.trained_tokens + cut.trained_tokens_cut == whole.trained_tokens
     assert cut.rows_kept == whole.rows_kept
     assert cut.tokens + cut.tokens_cut == whole.tokens
 

@@ -57,7 +57,7 @@ def test_every_shipped_config_is_read_without_a_fault(path: Path) -> None:
         ),
         (
             GOOD.replace("models/x", "models/x, overflow: trunc"),
-            "run.yaml: tokenize.overflow: is 'trunc'; expected drop, truncate, truncate_prompt, error;"
+            "run.yaml: tokenize.overflow: is 'trunc'; expected drop, truncate, truncate_prompt, truncate_turns, error;"
             " did you mean 'truncate'?",
         ),
         (

@@ -1,0 +1,242 @@
+"""A prepared folder in, a proof of its labels out: every row compared with the record it was made of.
+
+Nothing here is shared with the code that makes labels: records are read again from the raw files, trained spans are
+decoded, and the one must be what the assistant says in the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collators.template_frames import Frame, read_frame
+from hf_builders.errors import SourceError
+from hf_builders.labelled_spans import Labelled, Row, text_rows, turn_rows, uneven
+from hf_builders.prepare import digest_of, load_records
+from hf_builders.prepared_rows import PreparedRows
+from hf_builders.quarantine import read_sources
+from hf_builders.run_config import DatasetSection
+from hf_builders.span_matching import Matcher
+from hf_builders.spoken_turns import Utterance, chosen_utterances
+
+_BATCH_SIZE = 1000
+_NUM_SHOWN = 10
+
+
+@dataclass
+class SplitCheck:
+    """What the check of one split found; numbers of rows where nothing else is said."""
+
+    rows: int = 0
+    spans: int = 0
+    """Trained spans, each of one turn."""
+    ends: int = 0
+    """Spans whose end is trained."""
+    without_end: int = 0
+    """Spans behind which the template writes no end: no model learns to stop there."""
+    straddling: int = 0
+    """Tokens that are half prompt and half answer; they are not trained."""
+    cut: int = 0
+    """Rows whose last turn was cut to `max_length`."""
+    failed: int = 0
+    offenders: list[str] = field(default_factory=list)
+    """The first rows that failed: id, what is wrong, the text in question."""
+
+    def counts(self) -> list[int]:
+        """Rows, spans, ends, spans without an end, straddling tokens, rows cut, rows that failed."""
+        return [self.rows, self.spans, self.ends, self.without_end, self.straddling, self.cut, self.failed]
+
+    def fail(self, id_: object, fault: str, text: str = "") -> None:
+        self.failed += 1
+        if len(self.offenders) < _NUM_SHOWN:
+            quoted = f"{text[:60]!r}{'…' if len(text) > 60 else ''} " if text else ""
+            self.offenders.append(f"{id_}: {quoted}{fault}")
+
+
+@dataclass(frozen=True)
+class Check:
+    splits: dict[str, SplitCheck]
+    faults: list[str]
+    """What is wrong with the set as a whole."""
+
+    @property
+    def passed(self) -> bool:
+        return not self.faults and not any(split.failed for split in self.splits.values())
+
+
+def check_labels(prepared: PreparedRows, progress: Callable[[int], None] = lambda num_rows: None) -> Check:
+    """Compare every row with its record; `progress` is called with the number of rows done since the last call.
+
+    Raises:
+        SourceError: the raw files are no longer those that were prepared.
+        HfBuildersError: they cannot be read.
+    """
+    records = _load_records(prepared)
+    faults = []
+    if digest_of(prepared.splits) != prepared.manifest["digest"]:
+        faults.append("the ids and labels are not those the manifest names: data/ was changed after it was prepared")
+    checks = {}
+    for split, rows in prepared.splits.items():
+        summary = prepared.manifest["splits"][split]
+        checks[split] = check_rows(
+            rows, records[split], prepared.tokenizer, prepared.manifest["tokenize"], progress=progress
+        )
+        num_expected = len(rows) + sum(summary["set_aside"].values())
+        if len(records[split]) != num_expected or len(rows) != summary["rows_kept"]:
+            fact = f"{len(records[split]):,} records, and {len(rows):,} rows of {summary['rows_kept']:,} kept"
+            faults.append(f"{split}: {fact}, {sum(summary['set_aside'].values()):,} set aside: rows have come or gone")
+    return Check(checks, faults)
+
+
+def check_rows(
+    rows: datasets.Dataset,
+    records: datasets.Dataset,
+    tokenizer: Any,
+    options: Mapping[str, Any],
+    *,
+    progress: Callable[[int], None] = lambda num_rows: None,
+) -> SplitCheck:
+    """Compare token rows with the records they were made of, joined by `id`; `options` are those of `tokenize`."""
+    return _Checker(records, tokenizer, options).check(rows, progress)
+
+
+def _load_records(prepared: PreparedRows) -> datasets.DatasetDict:
+    builder, records = load_records(DatasetSection(**prepared.manifest["dataset"]))
+    now = {source["name"]: source["sha256"] for source in read_sources(Path(builder.cache_dir))}
+    before = {source["name"]: source["sha256"] for source in prepared.manifest["sources"]}
+    if now != before:
+        names = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
+        raise SourceError(
+            f"{prepared.folder}: {', '.join(names)} changed since it was prepared, so rows cannot be compared with "
+            "their records; run `hf-builders prepare` again"
+        )
+    if absent := [split for split in prepared.splits if split not in records]:
+        raise SourceError(f"{prepared.folder}: the records have no split {', '.join(absent)}; prepare it again")
+    return records
+
+
+class _Checker:
+    def __init__(self, records: datasets.Dataset, tokenizer: Any, options: Mapping[str, Any]) -> None:
+        backend = tokenizer.backend_tokenizer
+        self._max_length, self._overflow = options["max_length"], options["overflow"]
+        self._is_text = "text" in records.column_names
+        self._loss = "assistant" if self._is_text else options["loss"]  # all of a plain text is trained anyhow
+        frame = read_frame(tokenizer, options["template"], options.get("chat_template_kwargs"))
+        if self._is_text:
+            frame = Frame(frame.stand_ins, ends_last=tokenizer.eos_token_id is not None)
+        self._frame = frame
+        self._decode_all = partial(backend.decode_batch, skip_special_tokens=False)
+        self._names = tokenizer.convert_ids_to_tokens
+        self._matcher = Matcher(
+            self._frame,
+            decode=lambda ids: str(backend.decode(list(ids), skip_special_tokens=False)),
+            encode=lambda text: backend.encode(text, add_special_tokens=False).ids,
+            train_thinking=options.get("train_thinking", True),
+            untrained=self._loss == "all",
+        )
+        self._records = records
+        self._found = SplitCheck()
+
+    def check(self, rows: datasets.Dataset, progress: Callable[[int], None]) -> SplitCheck:
+        ids, own = (dataset.with_format("arrow")[:]["id"].combine_chunks() for dataset in (self._records, rows))
+        if pc.count_distinct(ids).as_py() != len(ids):
+            raise SourceError("two records have the same id, so rows cannot be compared with their records")
+        if pc.count_distinct(own).as_py() != len(own):
+            self._found.fail("two rows", "have the same id")
+        for table in rows.with_format("arrow").iter(_BATCH_SIZE):
+            (batch,) = table.combine_chunks().to_batches()
+            self._found.rows += len(batch)
+            self._check_batch(batch, pc.index_in(batch.column("id"), value_set=ids))
+            progress(len(batch))
+        return self._found
+
+    def _check_batch(self, batch: pa.RecordBatch, places: pa.Array) -> None:
+        is_out = uneven(batch) | places.is_null().to_numpy(zero_copy_only=False)
+        for id_, place in zip(
+            *(each.filter(pa.array(is_out)).to_pylist() for each in (batch["id"], places)), strict=True
+        ):
+            fault = "has no record of this id" if place is None else "has not one label for each of its ids"
+            self._found.fail(id_, fault)
+        batch, places = (each.filter(pa.array(~is_out)) for each in (batch, places))
+        labelled = Labelled.of(batch)
+        faults = labelled.faults(self._max_length, all_trained=self._is_text)
+        records = self._records.select(places.to_pylist())
+        for number, (row, record) in enumerate(zip(self._rows(labelled), records, strict=True)):
+            if number in faults:
+                self._found.fail(record["id"], faults[number])
+            else:
+                self._check_row(row, record)
+
+    def _rows(self, labelled: Labelled) -> list[Row]:
+        can_be_cut = np.diff(labelled.starts) == self._max_length
+        can_be_cut &= self._overflow == "truncate"
+        if self._is_text:
+            return text_rows(labelled, self._frame, self._decode_all, can_be_cut=can_be_cut)
+        is_trained = self._loss != "all"
+        return turn_rows(labelled, self._frame, self._decode_all, trained=is_trained, can_be_cut=can_be_cut)
+
+    def _check_row(self, row: Row, record: Mapping[str, Any]) -> None:
+        row, utterances = self._matcher.of_turns(row), self._utterances(record, self._loss)
+        outcome = self._matcher.match(row, utterances)
+        if outcome.fault and self._overflow == "truncate_turns":
+            # The oldest turns may be gone; what is left still has to be all there.
+            firsts = [
+                place for place in range(1, len(utterances)) if utterances[place].turn != utterances[place - 1].turn
+            ]
+            later = (self._matcher.match(row, utterances[place:]) for place in firsts)
+            outcome = next((each for each in later if not each.fault), outcome)
+        if outcome.fault:
+            self._found.fail(record["id"], outcome.fault, outcome.text)
+            return
+        self._found.straddling += outcome.num_straddling
+        is_cut = outcome.is_cut
+        if self._loss == "all":
+            self._count_all(row, record)
+        else:
+            self._found.spans += len(row.spans)
+            is_cut |= self._check_ends(row, record)
+        self._found.cut += is_cut
+
+    def _utterances(self, record: Mapping[str, Any], loss: str) -> list[Utterance]:
+        # An answer that nothing ends would teach the model not to stop; the last one's end is reported (`without_end`).
+        return chosen_utterances(record, loss, only_last=loss != "all" and not self._frame.ends_others)
+
+    def _count_all(self, row: Row, record: Mapping[str, Any]) -> None:
+        """With `loss="all"`, all between the untrained spans is trained: see that the row has all that is said."""
+        is_trained = [True] * len(row.ids)
+        for span in row.spans:
+            is_trained[span.start : span.end] = [False] * (span.end - span.start)
+        self._found.spans += sum(now and not before for before, now in pairwise([False, *is_trained]))
+        self._found.ends += sum(now and id_ in self._frame.ends for id_, now in zip(row.ids, is_trained, strict=True))
+        missing = self._matcher.missing(row, self._utterances(record, "assistant"))
+        if missing and not row.is_cut and self._overflow != "truncate_turns":
+            self._found.fail(record["id"], "is a turn of the record, and not in the row", missing)
+
+    def _check_ends(self, row: Row, record: Mapping[str, Any]) -> bool:
+        """See that the end of every span is trained; returns whether the end of the last was cut off."""
+        is_cut = False
+        for span in row.spans:
+            is_at_end = span.end == len(row.ids)
+            if span.is_ended:
+                self._found.ends += 1
+            elif row.is_open(span):
+                is_cut = True
+            elif not is_at_end and row.ids[span.end] in self._frame.ends:
+                end = self._names(row.ids[span.end])
+                self._found.fail(record["id"], f"is trained, and its end, {end}, is not", span.text)
+                break
+            elif self._frame.ends_last if is_at_end else self._frame.ends_others:
+                self._found.fail(record["id"], "is trained, and what ends the turn is not there", span.text)
+                break
+            else:
+                self._found.without_end += 1
+        return is_cut

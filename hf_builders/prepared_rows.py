@@ -1,0 +1,100 @@
+"""What `prepare` wrote, opened again: the token rows, the manifest and the tokenizer they were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow.compute as pc
+
+import collators
+from collators.tokenizers import tokenizer_digest
+from hf_builders.errors import OptionError, SourceError, did_you_mean
+from hf_builders.prepare import options_of
+from hf_builders.prepared_folder import read_manifest
+from hf_builders.run_config import RunConfig, read_run_config
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    folder: Path
+    manifest: dict[str, Any]
+    splits: datasets.DatasetDict
+    tokenizer: Any
+
+    def paint(self, row: PlacedRow, format: str, ids: bool) -> str:
+        """A row as `collators.inspect_row` shows it."""
+        options = self.manifest["tokenize"]
+        kwargs = options.get("chat_template_kwargs")
+        return collators.inspect_row(
+            row.row, self.tokenizer, format=format, ids=ids, template=options["template"], chat_template_kwargs=kwargs
+        )
+
+
+@dataclass(frozen=True)
+class PlacedRow:
+    """A token row and where it stands."""
+
+    split: str
+    place: int
+    row: dict[str, Any]
+
+    def __str__(self) -> str:
+        tokens, trained = len(self.row["labels"]), sum(label != collators.IGNORE_INDEX for label in self.row["labels"])
+        return f"{self.split}[{self.place}]  id {self.row['id']}  {tokens:,} tokens, {trained:,} trained"
+
+
+def open_prepared(place: str | Path) -> PreparedRows:
+    """Open a prepared folder, or the one of a run config, if it was prepared as the config now says.
+
+    Raises:
+        SourceError: nothing was prepared there, or with other options, or the tokenizer has changed since.
+        ConfigError: the run config has faults.
+        collators.TokenizationError: the tokenizer is not where it was.
+    """
+    config = None if Path(place).expanduser().is_dir() else read_run_config(place)
+    folder = Path(place if config is None else config.output.dir).expanduser()
+    manifest = read_manifest(folder)
+    if config is not None:
+        check_options(config, manifest)
+    name = manifest["tokenize"]["tokenizer"]
+    tokenizer = collators.load_tokenizer(name)
+    if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):
+        raise SourceError(f"{folder}: {name} has changed since it was prepared; run `hf-builders prepare` again")
+    return PreparedRows(folder, manifest, datasets.load_from_disk(folder / "data"), tokenizer)
+
+
+def check_options(config: RunConfig, manifest: dict[str, Any]) -> None:
+    """Raises `SourceError` where a folder was prepared with other options than the run config now has."""
+    for name, now in (("dataset", options_of(config.dataset)), ("tokenize", options_of(config.tokenize))):
+        for key, value in now.items():
+            if (before := manifest[name].get(key)) != value:
+                fact = f"was prepared with {name}.{key}={before!r}, the run config says {value!r}"
+                raise SourceError(f"{config.output.dir}: {fact}; run `hf-builders prepare` again")
+
+
+def pick_rows(
+    prepared: PreparedRows, *, split: str | None = None, row: int = 0, id: str | None = None, num_rows: int = 1
+) -> Iterator[PlacedRow]:
+    """`num_rows` rows of each split, or of the one named, from row number `row` or from the one called `id`.
+
+    Raises:
+        OptionError: there is no such split or row.
+    """
+    splits = prepared.splits
+    if split is not None and split not in splits:
+        raise OptionError(f"no split {split!r}{did_you_mean(split, splits)}; prepared were {', '.join(splits)}")
+    found = False
+    for name in [split] if split is not None else splits:
+        first = row if id is None else pc.index(splits[name].data.column("id"), id).as_py()
+        for place in range(first, min(first + num_rows, len(splits[name]))) if first >= 0 else ():
+            found = True
+            yield PlacedRow(name, place, splits[name][place])
+    if not found and id is not None:
+        raise OptionError(f"no row with the id {id!r}; {prepared.folder}/quarantine has those that were set aside")
+    if not found:
+        lengths = ", ".join(f"{name} has {len(splits[name]):,} rows" for name in splits)
+        raise OptionError(f"no row {row}; {lengths}, counted from 0")
