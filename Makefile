@@ -13,7 +13,7 @@ demo: $(VENV)/demo.installed
 	$(BIN)/hf-builders train configs/demo.yaml
 
 test: $(VENV)/test.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .
