@@ -10,6 +10,7 @@ INPUTS := setup.cfg pyproject.toml constraints.txt
 
 demo: $(VENV)/demo.installed
 	$(BIN)/hf-builders prepare configs/demo.yaml
+	$(BIN)/hf-builders inspect configs/demo.yaml --check
 	$(BIN)/hf-builders train configs/demo.yaml
 
 test: $(VENV)/test.installed

@@ -55,25 +55,30 @@ def open_prepared(place: str | Path) -> PreparedRows:
         ConfigError: the run config has faults.
         collators.TokenizationError: the tokenizer is not where it was.
     """
-    config = None if Path(place).expanduser().is_dir() else read_run_config(place)
-    folder = Path(place if config is None else config.output.dir).expanduser()
-    manifest = read_manifest(folder)
-    if config is not None:
-        check_options(config, manifest)
-    name = manifest["tokenize"]["tokenizer"]
-    tokenizer = collators.load_tokenizer(name)
-    if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):
-        raise SourceError(f"{folder}: {name} has changed since it was prepared; run `hf-builders prepare` again")
-    return PreparedRows(folder, manifest, datasets.load_from_disk(folder / "data"), tokenizer)
+    if not Path(place).expanduser().is_dir():
+        return open_run(read_run_config(place))
+    folder = Path(place).expanduser()
+    return _open(folder, read_manifest(folder))
 
 
-def check_options(config: RunConfig, manifest: dict[str, Any]) -> None:
-    """Raises `SourceError` where a folder was prepared with other options than the run config now has."""
+def open_run(config: RunConfig) -> PreparedRows:
+    """Open what a run config names, if it was prepared as the config says. Raises as `open_prepared` does."""
+    manifest = read_manifest(config.output.dir)
     for name, now in (("dataset", options_of(config.dataset)), ("tokenize", options_of(config.tokenize))):
         for key, value in now.items():
             if (before := manifest[name].get(key)) != value:
                 fact = f"was prepared with {name}.{key}={before!r}, the run config says {value!r}"
                 raise SourceError(f"{config.output.dir}: {fact}; run `hf-builders prepare` again")
+    return _open(Path(config.output.dir), manifest)
+
+
+def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
+    name = manifest["tokenize"]["tokenizer"]
+    tokenizer = collators.load_tokenizer(name)
+    if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):
+        raise SourceError(f"{folder}: {name} has changed since it was prepared; run `hf-builders prepare` again")
+    splits = datasets.load_from_disk(folder.expanduser() / "data")
+    return PreparedRows(folder.expanduser(), manifest, splits, tokenizer)
 
 
 def pick_rows(

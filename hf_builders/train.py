@@ -10,10 +10,8 @@ from typing import Any
 import datasets
 
 import collators
-from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import ConfigError, SourceError, did_you_mean
-from hf_builders.prepare import options_of
-from hf_builders.prepared_folder import read_manifest
+from hf_builders.prepared_rows import open_run
 from hf_builders.run_config import LoraSection, ModelSection, RunConfig, TrainSection
 
 _NOTE = "trained_on.json"
@@ -47,13 +45,12 @@ def train(config: RunConfig) -> Trained:
     except ImportError as error:
         raise ConfigError(f"training needs the extra: pip install 'hf-builders[train]' ({error})") from error
 
-    tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
-    manifest = _matching_manifest(config, tokenizer)
-    rows = datasets.load_from_disk(Path(config.output.dir).expanduser() / "data")
+    prepared = open_run(config)
+    tokenizer, rows = prepared.tokenizer, prepared.splits
     arguments = _training_arguments(section)
     _check_splits(rows, arguments)
     folder = Path(section.output_dir).expanduser()
-    checkpoint = _last_checkpoint(folder, section, manifest["digest"])
+    checkpoint = _last_checkpoint(folder, section, prepared.manifest["digest"])
     if checkpoint is not None and 0 < arguments.max_steps <= _state(checkpoint)["global_step"]:
         # Trainer would take one step more.
         if not (folder / _STATE).is_file() or _state(folder)["global_step"] < arguments.max_steps:
@@ -82,20 +79,6 @@ def train(config: RunConfig) -> Trained:
 def _trained(folder: Path, state: dict[str, Any], checkpoint: Path | None) -> Trained:
     losses = [entry["loss"] for entry in state["log_history"] if "loss" in entry]
     return Trained(folder, state["global_step"], losses, checkpoint)
-
-
-def _matching_manifest(config: RunConfig, tokenizer: Any) -> dict[str, Any]:
-    manifest = read_manifest(config.output.dir)
-    again = "run `hf-builders prepare` again"
-    for name, now in (("dataset", options_of(config.dataset)), ("tokenize", options_of(config.tokenize))):
-        for key, value in now.items():
-            if (before := manifest[name].get(key)) != value:
-                fact = f"was prepared with {name}.{key}={before!r}, the run config says {value!r}"
-                raise SourceError(f"{config.output.dir}: {fact}; {again}")
-    if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):
-        fact = f"{config.tokenize.tokenizer} has changed since it was prepared"
-        raise SourceError(f"{config.output.dir}: {fact}; {again}")
-    return manifest
 
 
 def _training_arguments(section: TrainSection) -> Any:

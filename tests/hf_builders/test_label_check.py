@@ -23,6 +23,7 @@ from hf_builders.errors import OptionError, SourceError
 from hf_builders.label_check import SplitCheck, check_labels, check_rows
 from hf_builders.prepare import Prepared, prepare
 from hf_builders.prepared_rows import open_prepared, pick_rows
+from hf_builders.registry import list_datasets
 from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, TokenizeSection
 from hf_builders.spoken_turns import Called, Said, chosen_utterances, is_written
 from tests.collators.conftest import (
@@ -372,6 +373,23 @@ def test_a_prepared_set_passes_with_a_table_and_exit_code_0(
         "validation    40             40            40       0           0    0       0",
         "every label is right",
     ]
+
+
+@pytest.mark.parametrize("overflow", ["drop", "truncate", "truncate_prompt", "truncate_turns"])
+@pytest.mark.parametrize("view", ["messages", "conversations"])
+@pytest.mark.parametrize("name", list_datasets())
+def test_the_sample_of_every_dataset_passes_in_every_view_under_every_policy(
+    name: str, view: str, overflow: Any, tmp_path: Path
+) -> None:
+    config = RunConfig(
+        dataset=DatasetSection(name=name, view=view, sample=True, on_bad_row="quarantine"),
+        tokenize=TokenizeSection(tokenizer=TOKENIZER, max_length=160, overflow=overflow),
+        output=OutputSection(dir=str(tmp_path / "prepared")),
+    )
+    prepare(config)
+    checked = check_labels(open_prepared(tmp_path / "prepared"))
+    assert checked.passed, checked
+    assert sum(split.rows for split in checked.splits.values()) > 50
 
 
 def test_a_set_with_one_shifted_label_fails_naming_the_row_with_exit_code_1(
