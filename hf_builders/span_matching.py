@@ -129,7 +129,11 @@ class Matcher:
                     return self._borders.begins_as_answer(row, span, text)
                 return bool(said.metadata) or self._borders.begins_as_thought(row, span)
             if (
-                (answer.endswith(core) and self._borders.lacks_head(row, span, answer[: len(answer) - len(core)]))
+                any(
+                    # White space at the head of the span may be the answer's own.
+                    answer.endswith(tail) and self._borders.lacks_head(row, span, answer[: len(answer) - len(tail)])
+                    for tail in dict.fromkeys([core, span.text.rstrip()])
+                )
                 or (answer.startswith(core) and self._borders.lacks_tail(row, span, answer[len(core) :]))
                 or self._borders.has_more_at_head(row, span, answer)
             ):
