@@ -104,6 +104,11 @@ class Rendering:
             return min(start for start, _ in spans), max(end for _, end in spans)
         return (self.extent(turn - 1)[1],) * 2 if turn else (0, 0)
 
+    def is_written(self, turn: int) -> bool:
+        """Whether anything of a turn stands in the text."""
+        start, end = self.extent(turn)
+        return start < end
+
 
 def _placeholder(number: int) -> str:
     return _PLACEHOLDER.format(number)

@@ -20,7 +20,7 @@ ORDER = [
     # tokenizers and templates
     "named_templates", "tokenizers", "sentencepiece_bpe", "template_values", "template_reads", "chat_templates",
     # what a template writes where
-    "controls", "shapes", "skeletons", "probes", "skeleton_building",
+    "controls", "shapes", "skeletons", "probes", "turn_spans", "skeleton_building",
     # tokens
     "encoding", "token_runs", "overflow", "proof", "structured_rows",
     # labels
