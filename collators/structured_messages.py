@@ -44,7 +44,8 @@ def read_conversation(messages: Sequence[Any], tools: Any = None) -> Conversatio
         try:
             loss = _loss_of(message)
             own = {name: value for name, value in message.items() if value is not None and name not in LOSS_NAMES}
-            if own.get("role") != "tool" or not {"parameters", "observation"} & set(own):
+            # A result in OpenAI's form has a content, and may keep beside it, as `observation`, what it is the text of.
+            if own.get("role") != "tool" or "content" in own or not {"parameters", "observation"} & set(own):
                 read.append((_checked(own), loss))
                 continue
             call, *result = _call_and_result(own, loss)

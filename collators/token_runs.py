@@ -158,7 +158,8 @@ class ShapeEncoder:
                 kinds.append(Run(all(control.trained for control in neighbours)))
             for place, part in enumerate(span):
                 if place:
-                    kinds.append(Run(False, straddles=part.trained != span[place - 1].trained))
+                    both = part.trained and span[place - 1].trained
+                    kinds.append(Run(both, straddles=part.trained != span[place - 1].trained))
                 kinds.append(Run(part.trained, part.turn))
         return tuple(kinds)
 

@@ -98,7 +98,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def split_keys(self, records: pa.Table) -> pa.Array:
         """What decides the split of each record where `fractions` cuts some off: records of one key stay together."""
-        raise NotImplementedError(f"{type(self).__module__}: fractions without split_keys")
+        raise AssertionError(f"{type(self).__module__}: states fractions, so it has to write split_keys")
 
     def parts(self, config: ViewConfig) -> list[str] | None:
         """The parts the caller's options name, each of which must be there; None takes all that are."""
