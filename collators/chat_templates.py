@@ -17,13 +17,21 @@ from collators.turns import Message
 if TYPE_CHECKING:
     from collators.template_reads import TemplateReads
 
-_CALL = {"type": "function", "function": {"name": "name", "arguments": {"key": "text"}}}
-_TOOL = {
+AN_EXAMPLE_CALL: Message = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"type": "function", "function": {"name": "name", "arguments": {"key": "text"}}}],
+}
+AN_EXAMPLE_TOOL = {
     "type": "function",
     "function": {
         "name": "name",
         "description": "text",
-        "parameters": {"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]},
+        "parameters": {
+            "type": "object",
+            "properties": {"key": {"type": "string", "description": "text"}},
+            "required": ["key"],
+        },
     },
 }
 
@@ -53,7 +61,7 @@ def choose_template(tokenizer: Any, name: str | None) -> str | None:
         TokenizationError: there is no template of that name, or it is for other tokenizers.
     """
     if name is None:
-        return str(tokenizer.get_chat_template()) if tokenizer.chat_template else None
+        return _own_template(tokenizer)
     check_choice("template", name, TEMPLATES, "template")
     # Written by a tokenizer that has no such token, a control token would be plain text.
     added = tokenizer.get_added_vocab()
@@ -68,6 +76,21 @@ def choose_template(tokenizer: Any, name: str | None) -> str | None:
             f"template={name!r}: the tokenizer has no eos_token to end an answer with; set tokenizer.eos_token"
         )
     return TEMPLATES[name]
+
+
+def _own_template(tokenizer: Any) -> str | None:
+    """Of several, transformers takes the one called `tool_use` for rows with tools, and `default` for the others."""
+    own = tokenizer.chat_template
+    if not isinstance(own, Mapping):
+        return str(own) if own else None
+    if "default" not in own:
+        raise TokenizationError(
+            f"the tokenizer has chat templates called {', '.join(own)}, and none called default; "
+            "set tokenizer.chat_template to one of them"
+        )
+    if "tool_use" not in own:
+        return str(own["default"])
+    return "{% if tools is not none %}" + str(own["tool_use"]) + "{% else %}" + str(own["default"]) + "{% endif %}"
 
 
 class ChatTemplate:
@@ -91,6 +114,8 @@ class ChatTemplate:
         from jinja2 import TemplateError
 
         values = self._values
+        if isinstance(tools, Mapping) and "tools_as_given" not in self.source:
+            tools = [tools]
         if tools is not None and not _are_schemas(tools):
             # transformers lets no other tools through; ChatGLM3's files have any.
             if "tools_as_given" not in self.source:
@@ -116,14 +141,14 @@ class ChatTemplate:
         rounds: list[Message] = [{"role": role, "content": "text"} for role in ("user", "assistant") * 2]
         called: list[Message] = [
             {"role": "user", "content": "text"},
-            {"role": "assistant", "content": "text", "tool_calls": [_CALL]},
+            {**AN_EXAMPLE_CALL, "content": "text"},
             {"role": "tool", "name": "name", "content": "text"},
             {"role": "assistant", "content": "text"},
         ]
         thought = [*rounds[:-1], {**rounds[-1], "reasoning_content": "text"}]
         texts = []
         with_system = [{"role": "system", "content": "text"}, *rounds]
-        for messages, tools in ((rounds, None), (with_system, None), (thought, None), (called, [_TOOL])):
+        for messages, tools in ((rounds, None), (with_system, None), (thought, None), (called, [AN_EXAMPLE_TOOL])):
             try:
                 texts += [self.render(messages, tools), self.render(messages[:-1], tools, generation_prompt=True)]
             except TemplateRefusal:
@@ -134,11 +159,13 @@ class ChatTemplate:
     def generation_prompt(self) -> str:
         """What the template adds where the model is to speak; empty for templates that add nothing."""
         user = [{"role": "user", "content": "text"}]
-        try:
-            without, invited = self.render(user), self.render(user, generation_prompt=True)
-        except TemplateRefusal:
-            return ""
-        return invited[num_shared(without, invited) :]
+        for tools in (None, [AN_EXAMPLE_TOOL]):  # some templates take no conversation without
+            try:
+                without, invited = self.render(user, tools), self.render(user, tools, generation_prompt=True)
+            except TemplateRefusal:
+                continue
+            return invited[num_shared(without, invited) :]
+        return ""
 
     @property
     def answers_each_call(self) -> bool:

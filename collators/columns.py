@@ -84,7 +84,8 @@ def _turns_of_shape(shape: Sequence[str], columns: dict[str, pa.Array], rows: Ro
     if all(is_text(column.type) for column in columns.values()):
         sides = zip(columns.items(), (USER, ASSISTANT), strict=True)
         return _interleave([_single_turns(_text_column(name, column, rows), role) for (name, column), role in sides])
-    return _interleave([MessageColumn(name, column, rows).turns() for name, column in columns.items()])
+    prompt, completion = (MessageColumn(name, column, rows).turns() for name, column in columns.items())
+    return _interleave([prompt.without_loss(), completion])
 
 
 def _text_column(name: str, array: pa.Array, rows: RowNames) -> pa.LargeStringArray:
@@ -119,7 +120,7 @@ def _instruction_turns(columns: dict[str, pa.Array], rows: RowNames) -> Turns:
         filled = _text_column("input", pc.fill_null(given, ""), rows)
         # Alpaca's `input` follows its instruction on a line of its own; an empty one leaves no trace.
         joined = pc.binary_join_element_wise(question, filled, pa.scalar("\n", pa.large_string()))
-        question = pc.if_else(pc.equal(filled, ""), question, joined)
+        question = pc.if_else(pc.equal(filled, ""), question, pc.if_else(pc.equal(question, ""), filled, joined))
     answer = _text_column("output", columns["output"], rows)
     return _interleave([_single_turns(question, USER), _single_turns(answer, ASSISTANT)])
 
@@ -155,10 +156,14 @@ def _with_besides(turns: Turns, besides: dict[str, list[Any]], rows: RowNames, *
         if is_text_shape:
             name = next(name for name in besides if besides[name][row])
             raise TokenizationError(f"{rows[row]}: {name} stands beside a plain text, which has no place for it")
-        conversation = turns.conversation(row)
-        before = [*_system_message(system, conversation, rows[row]), *_rounds(history, rows[row])]
+        whole = turns.conversation(row)
+        head = _system_message(system, whole, rows[row])
+        own = sum(message["role"] == "system" for message in whole.messages[:1])  # stays first
+        earlier = _rounds(history, rows[row])
         changed[row] = Conversation(
-            (*before, *conversation.messages), (*[LOSS_UNSET] * len(before), *conversation.loss), tools
+            (*head, *whole.messages[:own], *earlier, *whole.messages[own:]),
+            (*[LOSS_UNSET] * len(head), *whole.loss[:own], *[LOSS_UNSET] * len(earlier), *whole.loss[own:]),
+            tools,
         )
     return gather([changed.get(row) or turns.conversation(row) for row in range(len(turns))]) if changed else turns
 

@@ -75,12 +75,17 @@ class GuardedBackend:
         return [(*match.span(), self.controls[match.group()]) for match in self._pattern.finditer(text)]
 
     def count(self, value: object) -> int:
-        """How many control tokens stand in the texts of `value`, a JSON value."""
-        if isinstance(value, str):
-            return len(self.find(value))
-        if isinstance(value, Mapping):
-            return sum(self.count(key) + self.count(each) for key, each in value.items())
-        return sum(map(self.count, value)) if isinstance(value, list | tuple) else 0
+        """How many control tokens stand in the texts of `value`, a JSON value of any depth."""
+        number, rest = 0, [value]
+        while rest:
+            each = rest.pop()
+            if isinstance(each, str):
+                number += len(self.find(each))
+            elif isinstance(each, Mapping):
+                rest += [*each.keys(), *each.values()]
+            elif isinstance(each, list | tuple):
+                rest += each
+        return number
 
 
 def _rename_in_model(model: dict[str, Any], names: dict[str, str]) -> None:

@@ -166,6 +166,9 @@ class Labeller:
                 written.append(self._write(row, conversation))
             except TemplateRefusal as refusal:
                 groups.append(self._refuse(np.array([row]), refusal))
+            except RecursionError:
+                too_deep = TemplateRefusal("template_refuses", "its tools or arguments are nested too deeply")
+                groups.append(self._refuse(np.array([row]), too_deep))
         for group in group_written(written):
             runs = self._encode(group.shape, group.skeleton, group.contents, len(group.rows))
             self._prove(runs, group.skeleton, group.rendered.__getitem__)

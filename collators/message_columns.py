@@ -97,7 +97,9 @@ def values_of(array: pa.Array) -> list[Any]:
     """Python values of any column. JSON is parsed; in structs a null is the filling of a field that is not there."""
     kind = array.type
     if isinstance(kind, pa.JsonType):
-        return [None if text is None else json.loads(text) for text in array.storage.to_pylist()]
+        return [None if text is None else _parsed(text) for text in array.storage.to_pylist()]
+    if pa.types.is_map(kind):
+        return [None if pairs is None else dict(pairs) for pairs in array.to_pylist()]
     if pa.types.is_struct(kind):
         columns = [values_of(child) for child in array.flatten()]
         names = [field.name for field in kind]
@@ -114,6 +116,13 @@ def values_of(array: pa.Array) -> list[Any]:
             place += length or 0
         return lists
     return list(array.to_pylist())
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TokenizationError(f"the JSON value {text[:60]!r}… cannot be read ({error}); drop the row") from None
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -158,5 +167,6 @@ def _has_value(array: pa.Array | None, num_messages: int) -> np.ndarray[Any, Any
     if pa.types.is_list(storage.type) or pa.types.is_large_list(storage.type):
         filled = pc.and_(filled, pc.greater(pc.fill_null(pc.list_value_length(storage), 0), 0))
     elif is_text(storage.type):
-        filled = pc.and_not(filled, pc.is_in(storage, value_set=pa.array(["", "[]", "null"], storage.type)))
+        texts = storage.cast(pa.large_string())
+        filled = pc.and_not(filled, pc.is_in(texts, value_set=pa.array(["", "[]", "null"], pa.large_string())))
     return pc.fill_null(filled, False).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

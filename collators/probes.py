@@ -18,7 +18,8 @@ from collators.turns import ASSISTANT, ROLES, Conversation, Message
 
 # Holds what a template might escape, change or test for, and cannot meet a control token.
 _PLACEHOLDER = "Qx{0}z <&>\"'\\\n é中 Zx{0}q"
-_THOUGHT = re.compile(r"(\s*<think>)(.*?)(</think>\s*)", re.DOTALL)
+# Through the last mark: no reasoning is left behind it. Data for prompts that end with `<think>` has no mark before it.
+_THOUGHT = re.compile(r"(\s*(?:<think>)?)(.*)(</think>\s*)", re.DOTALL)
 Span = tuple[int, int]
 
 
@@ -49,6 +50,11 @@ class Probe:
         """Raises `TemplateRefusal` where the template takes no such conversation or does not write a text once."""
         text = template.render(self.messages, self.tools)
         spans = {number: span for number, slot in self.slots.items() if (span := self._span(text, slot)) is not None}
+        for turn, anchors in self.anchors.items():
+            if any(anchor not in text for anchor in anchors):
+                raise TemplateRefusal(
+                    "template_rewrites", f"the chat template does not write the calls of message {turn}"
+                )
         return Rendering(self, text, spans, guarded.find(text))
 
     def _span(self, text: str, slot: Slot) -> Span | None:
@@ -162,7 +168,7 @@ def probe_of_row(row: Conversation, shape: Shape, guarded: GuardedBackend, *, sp
         if not text.strip():
             return text
         number = len(slots)
-        texts[number], slots[number] = text, Slot(turn, _placeholder(number), may_be_left_out, lead.lstrip())
+        texts[number], slots[number] = text, Slot(turn, _placeholder(number), may_be_left_out, lead)
         return slots[number].placeholder
 
     messages = []
@@ -178,8 +184,8 @@ def probe_of_row(row: Conversation, shape: Shape, guarded: GuardedBackend, *, sp
         thought = _THOUGHT.match(content) if splits_thinking and message["role"] == "assistant" else None
         if thought is not None:
             head, reasoning, tail = thought.groups()
-            inside = slot(turn, reasoning, may_be_left_out=True, lead=head)
-            before_rest = "" if reasoning.strip() else head + inside + tail
+            inside = slot(turn, reasoning, may_be_left_out=True, lead=head.lstrip())
+            before_rest = tail.removeprefix("</think>") if reasoning.strip() else (head + inside + tail).lstrip()
             rest = slot(turn, content[thought.end() :], may_be_left_out=bool(calls), lead=before_rest)
             probed["content"] = head + inside + tail + rest
         else:

@@ -16,8 +16,8 @@ from collators.turns import ASSISTANT
 
 _PADDINGS = (" ", "\n", "\t", "\u3000")
 # One space right before it is its own: SentencePiece's prefix of the text.
-_THOUGHT = re.compile(r"\s*?( ?<think>.*?</think>\s*)", re.DOTALL)
-_REST_OF_THOUGHT = re.compile(r"(.*?</think>\s*)", re.DOTALL)
+_THOUGHT = re.compile(r"\s*?( ?<think>.*</think>\s*|\S.*</think>\s*)", re.DOTALL)
+_REST_OF_THOUGHT = re.compile(r"(.*</think>\s*)", re.DOTALL)
 
 
 class _Region(NamedTuple):
@@ -52,6 +52,8 @@ class SkeletonBuilder:
             TemplateRefusal: it does not take the conversation, or does not write each text exactly once.
         """
         rendering = probe.rendered_by(self._template, self._guarded)
+        if not self._spans.can_be_told:
+            raise TemplateRefusal("template_refuses", "the chat template refuses even a question and its answer")
         regions: list[_Region] = []
         words_at_end, has_unended = None, False
         for index, turn in enumerate(probe.shape):
@@ -63,6 +65,9 @@ class SkeletonBuilder:
             # An earlier turn trained without an end would teach the model not to stop.
             trained = turn.trained and (end is not None or is_last or self._all_trained)
             has_unended |= turn.trained and not trained
+            if end is None and not is_last and index in probe.anchors:
+                fact = f"where message {index} (assistant, with calls) ends cannot be told"
+                raise TemplateRefusal("template_rewrites", fact)
             if end is None:
                 end = (
                     self._spans.end_without_token(rendering, start)

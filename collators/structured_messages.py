@@ -61,12 +61,12 @@ def read_conversation(messages: Sequence[Any], tools: Any = None) -> Conversatio
 def parsed_tools(tools: Any) -> Any:
     """Tools as a value: ShareGPT's files hold them as JSON text. None for all that says there are none."""
     if isinstance(tools, str):
-        with contextlib.suppress(ValueError):  # A description in words is a value too.
+        with contextlib.suppress(ValueError, RecursionError):  # A description in words is a value too.
             tools = json.loads(tools) if tools.strip() else None
     if isinstance(tools, list) and tools and all(isinstance(tool, str) for tool in tools):
         values = [_object_in(tool) for tool in tools]
         tools = values if all(isinstance(value, dict) for value in values) else tools
-    return tools if tools not in (None, [], {}, "") else None
+    return tools or None
 
 
 def _checked(message: dict[str, Any]) -> Message:
@@ -79,6 +79,8 @@ def _checked(message: dict[str, Any]) -> Message:
         raise MessageFault(
             f"content is {type(content).__name__}; expected a string (join the text parts of multi-part content first)"
         )
+    if not is_encodable(content):
+        raise MessageFault("content holds half of a surrogate pair, which is no text; mend the row, or drop it")
     if "content" not in message and not (role == "assistant" and message.get("tool_calls")):
         raise MessageFault("content is null; drop the row or give the message text")
     for name in REASONING:
@@ -134,12 +136,21 @@ def _loss_of(message: Any) -> int:
     return LOSS_UNSET
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text holds no half of a surrogate pair, as an emoji that was cut in two does."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _object_in(value: Any) -> Any:
     """The object that a JSON text holds; anything else as it is."""
     if not isinstance(value, str):
         return value
     try:
         found = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     return found if isinstance(found, dict) else value

@@ -19,6 +19,7 @@ from collators.probes import probe_of_row
 from collators.shapes import LossMode, Shape, shape_of_conversation
 from collators.skeleton_building import SkeletonBuilder
 from collators.skeletons import Piece, Skeleton, fit
+from collators.structured_messages import is_encodable
 from collators.turns import LOSS_UNSET, Conversation, Message
 
 
@@ -63,6 +64,8 @@ def write_row(
     conversation = as_template_takes(conversation, template)
     shape = shape_of_conversation(conversation, loss)
     rendered = template.render(conversation.messages, conversation.tools)
+    if not is_encodable(rendered):
+        raise TemplateRefusal("not_text", "it holds half of a surrogate pair, which no tokenizer encodes")
     probed = probe_of_row(conversation, shape, guarded, splits_thinking=splits_thinking)
     skeleton = builder.build(probed.probe)
     own = [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
-from collators.chat_templates import ChatTemplate, TemplateRefusal, num_shared
+from collators.chat_templates import AN_EXAMPLE_CALL, AN_EXAMPLE_TOOL, ChatTemplate, TemplateRefusal, num_shared
 from collators.controls import GuardedBackend
 from collators.probes import Probe, Rendering, probe_of_shape
 from collators.shapes import Turn
@@ -109,8 +110,12 @@ class TurnSpans:
         behind = max(start, rendering.extent(index)[1]) if rendering.is_written(index) else start
         others = (rendering.extent(place) for place in range(len(rendering.probe.shape)))
         limit = min((first for first, last in others if behind <= first < last), default=None)
-        # Calls and reasoning have control tokens of their own; what ends an ordinary turn ends every turn.
-        ends = [end for begin, end, control in rendering.controls if begin >= behind and control.text in self._closers]
+        # Calls and reasoning have control tokens of their own; what ends an ordinary turn ends every turn. Where it is
+        # not there, a call has an end of its own.
+        controls = [(end, control.text) for begin, end, control in rendering.controls if begin >= behind]
+        ends = [end for end, text in controls if text in self._closers]
+        if index in rendering.probe.anchors and (not ends or (limit is not None and ends[0] > limit)):
+            ends = [end for end, text in controls if text == self._closer_of_calls]
         if rendering.probe.shape[index].empty:
             words = self._guarded.find(self._words_before_text(rendering.probe, index))
             ends = ends[sum(control.text in self._closers for _, _, control in words) :]
@@ -130,14 +135,35 @@ class TurnSpans:
         rendering = probe.filled(index).rendered_by(self._template, self._guarded)
         return rendering.text[self.start(rendering, index) : rendering.extent(index)[0]]
 
+    @property
+    def can_be_told(self) -> bool:
+        """Whether the template takes the ordinary conversations that show how it frames an answer."""
+        return self._one_round is not None
+
     @cached_property
     def _one_round(self) -> Rendering | None:
         """A question and its answer; None where the template refuses them."""
+        return self._rendered(probe_of_shape((Turn(USER, False, False), Turn(ASSISTANT, True, False))))
+
+    def _rendered(self, probe: Probe) -> Rendering | None:
+        """An ordinary conversation; with a tool where the template takes none without."""
+        for tools in (None, [AN_EXAMPLE_TOOL]):
+            try:
+                return replace(probe, tools=tools).rendered_by(self._template, self._guarded)
+            except TemplateRefusal:
+                continue
+        return None
+
+    @cached_property
+    def _closer_of_calls(self) -> str | None:
+        """The control token behind a call that nothing follows, with nothing behind it (gpt-oss's `<|call|>`)."""
+        messages = [{"role": "user", "content": "text"}, AN_EXAMPLE_CALL]
         try:
-            shape = (Turn(USER, False, False), Turn(ASSISTANT, True, False))
-            return probe_of_shape(shape).rendered_by(self._template, self._guarded)
+            text = self._template.render(messages, [AN_EXAMPLE_TOOL]).rstrip()
         except TemplateRefusal:
             return None
+        last = [control.text for _, end, control in self._guarded.find(text) if end == len(text)]
+        return last[0] if last else None
 
     @cached_property
     def _closers(self) -> frozenset[str]:
@@ -149,9 +175,7 @@ class TurnSpans:
             *((user, assistant, each, assistant) for each in (user, tool, assistant, system)),
         ):
             role = self._template.role_of_results or "tool"
-            try:
-                rendering = probe_of_shape(shape, role_of_results=role).rendered_by(self._template, self._guarded)
-            except TemplateRefusal:
+            if (rendering := self._rendered(probe_of_shape(shape, role_of_results=role))) is None:
                 continue
             for turn in (1, len(shape) - 1):
                 behind = rendering.extent(turn)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,15 @@ class Turns:
             self.loss[messages],
             {**self.structured, **rows},
         )
+
+    def without_loss(self) -> Turns:
+        """The same messages, none of them trained that does not say so itself: a prompt is given, not produced."""
+
+        def unset(loss: Sequence[int]) -> tuple[int, ...]:
+            return tuple(0 if own == LOSS_UNSET else own for own in loss)
+
+        structured = {row: replace(each, loss=unset(each.loss)) for row, each in self.structured.items()}
+        return replace(self, loss=np.where(self.loss == LOSS_UNSET, 0, self.loss), structured=structured)
 
 
 def gather(conversations: Sequence[Conversation]) -> Turns:

@@ -79,7 +79,7 @@ class Matcher:
     def missing(self, row: Row, utterances: Sequence[Utterance]) -> str:
         """The first of the utterances that is not in the row, in order; "" if all are."""
         rest = self._decode(row.ids)
-        for each, following in zip(utterances, [*utterances[1:], None], strict=True):
+        for each, following in zip(utterances, [*utterances[1:], None], strict=False):
             if isinstance(each, Called):
                 if not self._is_called(each, rest):
                     return each.name

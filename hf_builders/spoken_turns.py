@@ -50,11 +50,14 @@ def chosen_utterances(record: Mapping[str, Any], loss: str, *, only_last: bool =
     (['b'], [])
     """
     turns = list(_turns(record))
+    last = len(turns) - 1
+    while last > 0 and turns[last - 1][1].is_said_before_call:  # one turn, as a model writes it
+        last -= 1
     utterances: list[Utterance] = []
     for place, (own, said) in enumerate(turns):
-        chosen = loss != "last" or place == len(turns) - 1
+        chosen = loss != "last" or place >= last
         is_trained = chosen if own is None else bool(own)
-        if is_trained != (loss == "all") and (place == len(turns) - 1 or not only_last):
+        if is_trained != (loss == "all") and (place >= last or not only_last):
             utterances += said(place)
     return utterances
 
@@ -62,8 +65,9 @@ def chosen_utterances(record: Mapping[str, Any], loss: str, *, only_last: bool =
 class _Message:
     """One assistant's message; calling it with its place gives its utterances."""
 
-    def __init__(self, message: Mapping[str, Any]) -> None:
+    def __init__(self, message: Mapping[str, Any], *, is_said_before_call: bool = False) -> None:
         self._message = {key: value for key, value in message.items() if value is not None}
+        self.is_said_before_call = is_said_before_call
 
     def __call__(self, turn: int) -> list[Utterance]:
         if "content" not in self._message and "name" in self._message:  # ChatGLM3's message of a call and its result
@@ -87,16 +91,22 @@ def _turns(record: Mapping[str, Any]) -> Iterator[tuple[Any, _Message]]:
     """The assistant's messages, each with its own `loss` (None where it has none)."""
     messages = record.get("messages", record.get("conversations"))
     if messages is not None:
-        for message in messages:
-            is_call = message["role"] == "tool" and message.get("content") is None
-            if message["role"] == "assistant" or is_call:
-                yield message.get("loss"), _Message(message)
+        for message, following in zip(messages, [*messages[1:], {}], strict=False):
+            if message["role"] == "assistant" or _is_call(message):
+                is_plain = not (message.get("metadata") or message.get("tool_calls") or _is_call(message))
+                is_before = is_plain and _is_call(following) and message.get("loss") == following.get("loss")
+                yield message.get("loss"), _Message(message, is_said_before_call=is_before)
     elif "text" in record:
         yield None, _Message({"content": record["text"]})
     else:
         for _, answer in record.get("history") or []:
             yield None, _Message({"content": answer})
         yield None, _Message({"content": record["output"]})
+
+
+def _is_call(message: Mapping[str, Any]) -> bool:
+    """Whether it is ChatGLM3's message of a call and its result."""
+    return message.get("role") == "tool" and message.get("content") is None
 
 
 def _parsed(arguments: Any) -> Any:

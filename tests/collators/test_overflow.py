@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collators import IGNORE_INDEX, TokenizationError, token_rows
+from collators import IGNORE_INDEX, TokenizationError, load_tokenizer, token_rows
+
+ROOT = Path(__file__).parents[2]
 
 CHAT = [
     {"role": "system", "content": "a b a b"},
@@ -93,8 +96,25 @@ def test_nothing_to_train_goes_before_too_long(rows: Any) -> None:
     assert rows([], max_length=3) == ([], [], "nothing_to_train")
 
 
+@pytest.mark.parametrize("overflow", ["truncate", "truncate_prompt", "truncate_turns"])
+def test_all_trains_every_token_that_stays(overflow: str) -> None:
+    # Here a token lies across the border of the format's words and the text.
+    tokenizer = load_tokenizer(ROOT / "configs" / "demo_tokenizer")
+    chat = [
+        {"role": "user", "content": "类型#裙*颜色#白色" * 2},
+        {"role": "assistant", "content": "这件白色的裙子。" * 3},
+    ]
+    num_kept = 0
+    for max_length in range(10, 80, 3):
+        data = Dataset.from_dict({"messages": [chat, chat * 2]})
+        for row in token_rows(data, tokenizer, max_length=max_length, overflow=overflow, loss="all"):
+            assert row["labels"] == row["input_ids"]
+            num_kept += row["set_aside"] is None
+    assert num_kept > 5
+
+
 @pytest.mark.parametrize("loss", ["assistant", "last", "all"])
-@pytest.mark.parametrize("overflow", ["drop", "truncate", "truncate_prompt"])
+@pytest.mark.parametrize("overflow", ["drop", "truncate", "truncate_prompt", "truncate_turns"])
 def test_no_kept_row_is_too_long_or_without_a_token_to_predict(
     loss: str, overflow: str, tokenizer_of: Callable[..., Any]
 ) -> None:

@@ -17,6 +17,7 @@ from datasets import Dataset, Features, Json, List, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import hf_builders
 from collators import IGNORE_INDEX, load_tokenizer, tokenize
 from hf_builders.cli import main
 from hf_builders.errors import OptionError, SourceError
@@ -375,21 +376,34 @@ def test_a_prepared_set_passes_with_a_table_and_exit_code_0(
     ]
 
 
-@pytest.mark.parametrize("overflow", ["drop", "truncate", "truncate_prompt", "truncate_turns"])
+@pytest.mark.parametrize(
+    ("overflow", "max_length"), [("drop", 4096), ("truncate", 160), ("truncate_prompt", 160), ("truncate_turns", 160)]
+)
+@pytest.mark.parametrize("loss", ["assistant", "last", "all"])
 @pytest.mark.parametrize("view", ["messages", "conversations"])
 @pytest.mark.parametrize("name", list_datasets())
-def test_the_sample_of_every_dataset_passes_in_every_view_under_every_policy(
-    name: str, view: str, overflow: Any, tmp_path: Path
+def test_the_sample_of_every_dataset_passes_in_every_view_under_every_rule(
+    name: str, view: str, loss: Any, overflow: Any, max_length: int, tmp_path: Path
 ) -> None:
     config = RunConfig(
         dataset=DatasetSection(name=name, view=view, sample=True, on_bad_row="quarantine"),
-        tokenize=TokenizeSection(tokenizer=TOKENIZER, max_length=160, overflow=overflow),
+        tokenize=TokenizeSection(tokenizer=TOKENIZER, max_length=max_length, overflow=overflow, loss=loss),
         output=OutputSection(dir=str(tmp_path / "prepared")),
     )
     prepare(config)
     checked = check_labels(open_prepared(tmp_path / "prepared"))
     assert checked.passed, checked
-    assert sum(split.rows for split in checked.splits.values()) > 50
+    assert sum(split.rows for split in checked.splits.values()) > (250 if overflow == "drop" else 50)
+
+
+def test_every_view_of_the_conversations_gives_the_same_tokens() -> None:
+    tokenizer, rows = load_tokenizer(TOKENIZER), {}
+    for view in ("conversations", "messages"):
+        records = hf_builders.load_dataset("conversations", view, split="train", sample=True, on_bad_row="quarantine")
+        rows[view] = tokenize(records, tokenizer, max_length=4096).to_list()
+    assert rows["conversations"] == rows["messages"]
+    observed = [message.get("observation") for row in records for message in row["messages"]]
+    assert sum(value is not None and not isinstance(value, str) for value in observed) > 10
 
 
 def test_a_set_with_one_shifted_label_fails_naming_the_row_with_exit_code_1(
