@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import OptionError, SourceError, did_you_mean
 from hf_builders.prepare import options_of
 from hf_builders.prepared_folder import read_manifest
-from hf_builders.run_config import RunConfig, read_run_config
+from hf_builders.run_config import DatasetSection, RunConfig, TokenizeSection, read_run_config
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ def open_run(config: RunConfig) -> PreparedRows:
 
 
 def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
+    for name, section in (("dataset", DatasetSection), ("tokenize", TokenizeSection)):
+        known = {each.name for each in dataclasses.fields(section)} - {"num_proc"}
+        if odd := sorted(known.symmetric_difference(manifest.get(name, {}))):
+            raise SourceError(
+                f"{folder}: manifest.json: {name}.{odd[0]} is not as this version writes it; "
+                "run `hf-builders prepare` again"
+            )
     name = manifest["tokenize"]["tokenizer"]
     tokenizer = collators.load_tokenizer(name)
     if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):

@@ -479,3 +479,13 @@ def test_all_real_rows_pass_with_real_tokenizers(
     assert found.faults == []
     counts = {split: each.counts() for split, each in found.splits.items()}
     assert counts == {"train": [400, 400, 400, 0, 0, 0, 0], "validation": [170, 170, 170, 0, 0, 0, 0]}
+
+
+def test_a_manifest_of_another_version_is_told(prepared: Prepared, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(prepared.folder, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["dataset"]["foo"] = 1
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(SourceError, match=r"manifest\.json: dataset\.foo is not as this version writes it; run"):
+        open_prepared(folder)
