@@ -212,10 +212,21 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             self._accounts_folder = None  # the same builder may stream next
         account = read_accounts(folder)[str(split_generator.name)]
         if not account.kept:  # the library would say "corresponds to no data"
-            raise SourceError(
-                f"{self.dataset_name}: no row is left for {str(split_generator.name)!r}; of {account.read:,} read, "
-                f"{account.left_out.total():,} were left out and {account.quarantined.total():,} set aside"
-            )
+            names = [source.name for source in split_generator.gen_kwargs["sources"]]
+            raise SourceError(f"{self.dataset_name}: {self._no_row_left(str(split_generator.name), names, account)}")
+
+    def _no_row_left(self, split: str, names: Sequence[str], account: Account) -> str:
+        """Why a split is empty, and what to do about it."""
+        files = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+        if account.quarantined:
+            way_out = "on_bad_row='raise' shows the first bad row"
+        elif account.left_out:
+            way_out = "change the options that leave them out"
+        elif self.fractions(self.config):
+            way_out = "give the split a larger fraction"
+        else:
+            way_out = "a header or brackets alone are no rows: put some in, or leave the file out"
+        return f"no row is left for {split!r} of {files}; {account.told()}; {way_out}"
 
     def _prepare_split_single(self, *args: Any, **options: Any) -> Iterator[Any]:
         try:
@@ -227,9 +238,12 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             raise
 
     def _generate_tables(self, sources: Sequence[SourceFile], split: str) -> Iterator[tuple[Key, pa.Table]]:
-        for shard, source in enumerate(sources):
+        shard = 0  # `datasets` 4.7 stumbles over the number of a file that has no table, so only the others have one
+        for source in sources:
+            batch = -1
             for batch, table in enumerate(self._tables_of(source, split)):
                 yield Key(shard, batch), table
+            shard += batch >= 0
 
     def _tables_of(self, source: SourceFile, split: str) -> Iterator[pa.Table]:
         """The tables of one source, and at their end its account."""

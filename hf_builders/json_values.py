@@ -96,7 +96,8 @@ def values_of_lines(
             if is_undecodable(raw):
                 bad_rows.add(row.bad("undecodable", "the line holds bytes that are no text"))
             else:
-                bad_rows.add(row.bad("invalid_json", f"{_fault(error)}; expected one JSON value on each line"))
+                hint = _OVER_LINES if _goes_on(raw, error) else ""
+                bad_rows.add(row.bad("invalid_json", f"{_fault(error)}; expected one JSON value on each line{hint}"))
         else:
             yield from _if_text(row._replace(value=value), bad_rows)
 
@@ -175,6 +176,14 @@ def _if_text(row: JsonRow, bad_rows: Quarantine) -> Iterator[JsonRow]:
         bad_rows.add(row.bad("undecodable", "the row holds bytes or escapes that are no text"))
     else:
         yield row
+
+
+_OVER_LINES = " (write an object that goes over several lines on one, or the objects between [ and ])"
+
+
+def _goes_on(raw: str, error: ValueError | RecursionError) -> bool:
+    """Whether a line is valid as far as it goes, as the first of an object written over several lines is."""
+    return raw.startswith("{") and isinstance(error, json.JSONDecodeError) and error.pos >= len(raw)
 
 
 def _fault(error: ValueError | RecursionError) -> str:

@@ -94,6 +94,8 @@ def find_data_files(
             matches = (
                 [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
             )
+            if not matches and os.path.isdir(path):
+                raise SourceError(f"{pattern}: is a folder, and data_files takes files; name a folder with data_dir=")
             if not matches:
                 raise SourceError(
                     f"{pattern}: no such file; data_files takes paths and patterns of files on this machine"

@@ -79,6 +79,19 @@ class Account:
     def is_balanced(self) -> bool:
         return self.read == self.kept + self.left_out.total() + self.quarantined.total()
 
+    def told(self) -> str:
+        """In words, with the reasons.
+
+        >>> Account(3, 1, quarantined=Counter(blank_user=2)).told()
+        '3 read, 2 set aside (blank_user 2)'
+        """
+        went = [f"{self.read:,} read"]
+        for verb, counts in (("left out", self.left_out), ("set aside", self.quarantined)):
+            if counts.total():  # an option that left out nobody is there with 0
+                reasons = ", ".join(f"{reason} {number:,}" for reason, number in counts.most_common() if number)
+                went.append(f"{counts.total():,} {verb} ({reasons})")
+        return ", ".join(went)
+
     def save(self, path: Path, source: dict[str, Any]) -> None:
         """Write the account of one source, with what is known of that file."""
         assert self.is_balanced(), f"rows were lost on the way: {self}"

@@ -45,18 +45,23 @@ def file_kind(source: SourceFile) -> Literal["json", "csv", "parquet"]:
     Raises:
         SourceError: it is none of the three.
     """
-    with source.open() as file:
-        start = file.read(1 << 10)
-    if start.startswith(_PARQUET_MAGIC):
+    if is_parquet(source):
         return "parquet"
     if PurePosixPath(source.name).suffix.lower() == ".csv":
         return "csv"
+    with source.open() as file:
+        start = file.read(1 << 10)
     if decode_keeping_bytes(start, source_encoding(source)).lstrip("\ufeff \t\r\n").startswith(("[", "{")):
         return "json"
     raise SourceError(
         f"{source.name}: begins with neither '[' nor '{{' as JSON does, and is no Parquet; "
         "a file of comma-separated values has to end in .csv"
     )
+
+
+def is_parquet(source: SourceFile) -> bool:
+    with source.open() as file:
+        return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
 
 
 def _csv_values(source: SourceFile, bad_rows: Quarantine) -> Iterator[JsonRow]:

@@ -12,13 +12,14 @@ from datasets.utils.logging import get_logger
 
 from hf_builders.builder import RecordBuilder
 from hf_builders.conversations.fields import RowProblem
-from hf_builders.conversations.formats import FORMATS, Conversation, Format, detect_format, read_row
+from hf_builders.conversations.formats import FORMATS, Conversation, Format, detect_format, fitting_format, read_row
 from hf_builders.encodings import is_undecodable
-from hf_builders.errors import OptionError
+from hf_builders.errors import OptionError, SourceError
 from hf_builders.json_columns import json_column, json_lists, json_text, unreadable
 from hf_builders.json_values import read_json_values
 from hf_builders.quarantine import Quarantine
 from hf_builders.sources import Rows, SourceFile
+from hf_builders.value_files import is_parquet
 from hf_builders.view_config import ViewConfig
 
 logger = get_logger(__name__)
@@ -59,6 +60,11 @@ class Builder(RecordBuilder):
 
     def read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
         """The rows already in the view: what a row means is known only when it is read as a whole."""
+        if is_parquet(source):
+            raise SourceError(
+                f"{source.name}: is Parquet, and conversations reads JSON and JSON Lines only; write it as JSON Lines: "
+                "datasets.Dataset.from_parquet(path).to_json('chats.jsonl', force_ascii=False)"
+            )
         notes: Counter[str] = Counter()
         records = self._records(source, bad_rows, notes)
         while some := list(islice(records, _ROWS_PER_TABLE)):
@@ -84,13 +90,20 @@ class Builder(RecordBuilder):
                 conversation = read_row(row.value, format)
                 record = self._record(row.id, conversation)
             except RowProblem as problem:
-                bad_rows.add(row.bad(problem.reason, problem.fact))
+                bad_rows.add(row.bad(problem.reason, problem.fact + self._other_format(row.value, format)))
                 continue
             except RecursionError:
                 bad_rows.add(row.bad("unreadable_value", "the row holds values nested too deeply; write them as text"))
                 continue
             notes.update(f"the field {field!r}" for field in conversation.fields_left_out)
             yield record
+
+    def _other_format(self, row: object, format: Format | None) -> str:
+        """The hint behind a bad row that would be a good one in a file of another format."""
+        if format is None or (fitting := fitting_format(row, format)) is None:
+            return ""
+        told = "format= says" if self.config.format else "the first conversation of the file says"
+        return f"; {told} {format!r}, and this row is {fitting!r}: load with format={fitting!r}, or split the file"
 
     def _record(self, row_id: str, conversation: Conversation) -> _Record:
         messages = conversation.messages if self.config.name == "messages" else conversation.conversations

@@ -41,8 +41,7 @@ def _read(message: object, place: str) -> Message:
         raise RowProblem("unknown_role", f"{place}: role is {role!r:.60}; ChatGLM3's are {', '.join(_FIELDS)}")
     if role == "tool":
         return _read_tool(fields, place)
-    hint = "; for OpenAI's messages under this name, load with format='openai'" if "tool_calls" in fields else ""
-    refuse_other_fields(fields, _FIELDS[role], place, hint)
+    refuse_other_fields(fields, _FIELDS[role], place)
     read = {"role": role, "content": text_of(fields.get("content"), f"{place}: content")}
     for field in ("metadata", "reasoning_content"):
         if field in fields:

@@ -25,12 +25,12 @@ def fields_of(message: object, place: str) -> Message:
     return {field: value for field, value in message.items() if value is not None}
 
 
-def refuse_other_fields(fields: Message, known: Collection[str], place: str, hint: str = "") -> None:
+def refuse_other_fields(fields: Message, known: Collection[str], place: str) -> None:
     if other := [field for field in fields if field not in known]:
         raise RowProblem(
             "unknown_field",
             f"{place}: {other[0]!r} is no field of a message of {fields.get('role', fields.get('from'))}; it may have "
-            f"{', '.join(known)}{hint}",
+            f"{', '.join(known)}",
         )
 
 

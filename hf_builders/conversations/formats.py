@@ -8,7 +8,7 @@ from hf_builders.conversations.calls import unwrapped
 from hf_builders.conversations.chatglm3 import read_chatglm3
 from hf_builders.conversations.conversion import to_conversation, to_messages
 from hf_builders.conversations.fields import Message, RowProblem
-from hf_builders.conversations.openai import read_openai
+from hf_builders.conversations.openai import has_speaker_name, read_openai
 from hf_builders.conversations.order import check_order
 from hf_builders.conversations.sharegpt import OWN_ROLES, read_sharegpt
 from hf_builders.json_values import type_name
@@ -64,22 +64,10 @@ def read_row(row: object, format: Format | None) -> Conversation:
     if not isinstance(row, dict):
         raise RowProblem("not_an_object", f"the row is {type_name(row)}, not an object; expected {_EXPECTED}")
     if format is None:
-        raise RowProblem(
-            "no_conversation",
-            f"the row has the fields {', '.join(row) or '(none)'}; expected {_EXPECTED}; for instruction files load "
-            "hf_builders/instructions",
-        )
+        raise _unknown_format(row)
     # OpenAI's messages stand under ChatGLM3's name in some files.
     field = "messages" if format == "openai" and row.get("messages") is not None else "conversations"
-    given = row.get(field)
-    if given is None:
-        raise RowProblem("no_conversation", f"{field!r} is missing; the row has {', '.join(row) or 'no fields'}")
-    if not isinstance(given, list):
-        raise RowProblem(
-            "no_conversation", f"{field!r} is {type_name(given)} ({given!r:.60}); expected a list of messages"
-        )
-    if not given:
-        raise RowProblem("empty_conversation", f"{field!r} holds no message")
+    given = _messages_of(row, field)
     system = _system_of(row)
     if format == "chatglm3":
         read = read_chatglm3(given)
@@ -90,10 +78,61 @@ def read_row(row: object, format: Format | None) -> Conversation:
     check_order(conversation)
     messages = to_messages(conversation) if format == "chatglm3" else read
     left_out = [name for name, value in row.items() if name not in (field, *_FIELDS_READ[format]) and value is not None]
+    if format == "openai" and any(has_speaker_name(message) for message in given):
+        left_out.append(f"{field}[].name")
     return Conversation(conversation, messages, _tools_of(row, format), left_out)
 
 
 _EXPECTED = "conversations (ChatGLM3, ShareGPT) or messages (OpenAI)"
+
+
+def _messages_of(row: dict[str, Any], field: str) -> list[Any]:
+    given = row.get(field)
+    if given is None:
+        raise RowProblem("no_conversation", f"{field!r} is missing; the row has {', '.join(row) or 'no fields'}")
+    if not isinstance(given, list):
+        raise RowProblem(
+            "no_conversation", f"{field!r} is {type_name(given)} ({given!r:.60}); expected a list of messages"
+        )
+    if not given:
+        raise RowProblem("empty_conversation", f"{field!r} holds no message")
+    return given
+
+
+def _unknown_format(row: dict[str, Any]) -> RowProblem:
+    """The problem of a row that does not tell its format, at the head of a file."""
+    for field in ("messages", "conversations"):
+        if row.get(field) is not None:
+            try:
+                first = _messages_of(row, field)[0]
+            except RowProblem as problem:
+                return problem
+            has = f"has the fields {', '.join(first)}" if isinstance(first, dict) else f"is {type_name(first)}"
+            return RowProblem(
+                "no_conversation",
+                f"{field}[0] {has}; expected role and content (ChatGLM3, OpenAI), or from and value (ShareGPT)",
+            )
+    return RowProblem(
+        "no_conversation",
+        f"the row has the fields {', '.join(row) or '(none)'}; expected {_EXPECTED}; for instruction files load "
+        "hf_builders/instructions",
+    )
+
+
+def fitting_format(row: object, refused: Format) -> Format | None:
+    """The format a row looks like and can be read in, where it is not the one it was refused in.
+
+    >>> fitting_format({"conversations": [{"from": "user", "value": "问"}, {"from": "gpt", "value": "答"}]}, "chatglm3")
+    'sharegpt'
+    """
+    format = detect_format(row)
+    if format in (None, refused):
+        return None
+    try:
+        read_row(row, format)
+    except RowProblem:
+        return None
+    return format
 
 
 def _system_of(row: dict[str, Any]) -> list[Message]:

@@ -30,6 +30,9 @@ _FIELDS = {
     "assistant": ("role", "content", "tool_calls", "function_call", "reasoning_content", "metadata", *_LOSS),
     "tool": ("role", "content", "tool_call_id", "name", "observation", *_LOSS),
 }
+_NAMED = ("system", "developer", "user")
+_EMPTY_IN_EXPORTS = ("annotations", "refusal", "audio")
+"""What the API's answers, saved as they come, have beside the text; empty they say nothing, else they are refused."""
 
 
 def read_openai(messages: list[Any], tools_place: str = "messages") -> list[Message]:
@@ -41,12 +44,22 @@ def read_openai(messages: list[Any], tools_place: str = "messages") -> list[Mess
     return [_read(message, f"{tools_place}[{i}]") for i, message in enumerate(messages)]
 
 
+def has_speaker_name(message: Any) -> bool:
+    """Whether the message says who of several speakers it is from: chat templates have no place for that name."""
+    return isinstance(message, dict) and message.get("name") is not None and message.get("role") in _NAMED
+
+
 def _read(message: object, place: str) -> Message:
     fields = fields_of(message, place)
     given = fields.get("role")
     role = _ROLES.get(given) if isinstance(given, str) else None
     if role is None:
         raise RowProblem("unknown_role", f"{place}: role is {given!r:.60}; OpenAI's are {', '.join(_ROLES)}")
+    if given in _NAMED:
+        fields.pop("name", None)  # `read_row` tells of it
+    for field in _EMPTY_IN_EXPORTS:
+        if fields.get(field) in ("", [], {}):
+            del fields[field]
     refuse_other_fields(fields, _FIELDS[role], place)
     if role == "tool":
         return _read_result(fields, place)

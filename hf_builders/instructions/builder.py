@@ -94,7 +94,11 @@ class Builder(RecordBuilder):
         """For each row its id, what the view shows of it (a raw row or an exchange), and why it is left out."""
         mapping = self.mapping
         convert: Callable[[Any], Any] = mapping.source_row if self.config.name == "source" else mapping.exchange
+        is_first = self.config.name != "source"  # which shows the file as it is, whatever the options say
         for row in rows:
+            if is_first:
+                mapping.check_first(row.value, row.place)
+                is_first = False
             reason = None
             try:
                 shown = convert(row.value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_builders.errors import OptionError, did_you_mean
-from hf_builders.instructions.exchanges import FIELDS, Exchange, Row, RowProblem, exchange_of, named_row, shown
+from hf_builders.instructions.exchanges import FIELDS, Exchange, Row, RowProblem, exchange_of, missing, named_row, shown
 from hf_builders.instructions.presets import PRESETS, Preset
 from hf_builders.json_columns import json_text, unreadable
 
@@ -26,6 +26,8 @@ class RowMapping:
     """The file's field for each of ours that it may have."""
     is_assumed: bool = False
     """Neither option was given."""
+    named: tuple[str, ...] = ()
+    """Our fields whose source the caller named in `columns=`."""
 
     def source_row(self, value: Any) -> Row:
         """A raw row with its own fields; values without names get those of the options, or `column_1`, `column_2`, ….
@@ -40,6 +42,24 @@ class RowMapping:
                 raise RowProblem("unreadable_value", f"{name!r} holds {fault}")
         return row
 
+    def check_first(self, value: Any, place: str) -> None:
+        """Look for the fields that `columns=` names in the first row of a file: a slip there would lose their text.
+
+        Raises:
+            OptionError: the row has not all of them.
+        """
+        try:
+            row = named_row(value, self.preset.names)
+        except RowProblem:  # the row is bad whatever its fields are called
+            return
+        for field in self.named:
+            if (source := self.columns[field]) not in row:
+                has = f"has the fields {', '.join(row)}" if row else "has no fields"
+                raise OptionError(
+                    f"{place}: columns= says that {field!r} is {source!r}, and this first row of the file {has}"
+                    f"{did_you_mean(source, row)}; name a field it has, or give it {source!r}, be it null"
+                )
+
     def exchange(self, value: Any) -> Exchange:
         """The exchange of one raw row, an object or an array as JSON has them.
 
@@ -49,6 +69,8 @@ class RowMapping:
         """
         try:
             row = named_row(value, self.preset.names)
+            if "instruction" in self.named and self.columns["instruction"] not in row:
+                raise missing("instruction", row, self.columns)  # `input` is no stand-in for what was named
             exchange = exchange_of(self.preset.reshape(row) if self.preset.reshape else row, self.columns)
         except RowProblem as problem:
             if problem.reason in _UNMAPPED:
@@ -102,7 +124,7 @@ def row_mapping(columns: Columns | None, preset: str | None) -> RowMapping:
         for ours, source in columns.items():
             if not isinstance(source, str):
                 raise OptionError(f"columns={dict(columns)!r}: {ours!r} takes the name of a field of your files")
-        return RowMapping(default, _with_defaults(columns))
+        return RowMapping(default, _with_defaults(columns), named=tuple(columns))
     if isinstance(columns, str) or not isinstance(columns, Sequence):
         raise OptionError(f"columns={columns!r}: takes a dict, our field: your field, or a list of our fields in order")
     _check(columns, [name for name in columns if name not in (None, "_")])

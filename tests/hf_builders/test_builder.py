@@ -365,8 +365,8 @@ def test_a_file_without_rows_is_fine_beside_others_but_a_split_needs_some(
     with pytest.raises(SourceError) as error:
         load_dataset(dataset, view, data_files=files[0])
     assert str(error.value) == (
-        f"{dataset.removeprefix('hf_builders/')}: no row is left for 'train'; "
-        "of 0 read, 0 were left out and 0 set aside"
+        f"{dataset.removeprefix('hf_builders/')}: no row is left for 'train' of a.txt; 0 read; "
+        "a header or brackets alone are no rows: put some in, or leave the file out"
     )
 
 
@@ -374,7 +374,38 @@ def test_a_split_that_options_leave_empty_says_so(medical_folder: Path) -> None:
     with pytest.raises(SourceError) as error:
         load_dataset(MEDICAL, data_dir=medical_folder, max_answer_chars=1)
     assert str(error.value) == (
-        "chinese_medical_dialogue: no row is left for 'train'; of 6 read, 6 were left out and 0 set aside"
+        "chinese_medical_dialogue: no row is left for 'train' of 内科5000-33000.csv, 外科5-14000.csv; "
+        "6 read, 6 left out (answer_too_long 6); change the options that leave them out"
+    )
+
+
+@pytest.mark.parametrize("num_proc", [None, 2])
+@pytest.mark.parametrize(
+    ("dataset", "good", "bad"),
+    [
+        ("instructions", {"instruction": "一", "output": "二"}, {"instruction": "一", "output": None}),
+        ("conversations", {"messages": [{"role": "user", "content": "一"}, {"role": "assistant", "content": "二"}]}, 3),
+    ],
+)
+def test_files_whose_rows_are_all_bad_are_fine_beside_others_but_a_split_needs_some(
+    tmp_path: Path, dataset: str, good: Any, bad: Any, num_proc: int | None
+) -> None:
+    options = {"on_bad_row": "quarantine", "num_proc": num_proc}
+    rows = {"a.json": [bad], "b.json": [], "c.json": [good], "d.json": [bad], "e.json": [good]}
+    for name, values in rows.items():
+        (tmp_path / name).write_text(json.dumps(values), encoding="utf-8")
+    files = [str(tmp_path / name) for name in rows]
+    loaded = hf_builders.load_dataset(dataset, "messages", data_files=files, **options)
+    assert loaded["train"]["id"] == ["c.json#1", "e.json#1"]
+    account = hf_builders.account(loaded)["train"]
+    assert (account.read, account.kept, account.quarantined.total()) == (4, 2, 2)
+    by_split = {"train": files[2], "validation": files[4], "test": [files[0], files[1], files[3]]}
+    with pytest.raises(SourceError) as error:
+        hf_builders.load_dataset(dataset, "messages", data_files=by_split, **options)
+    reason = "blank_assistant" if dataset == "instructions" else "not_an_object"
+    assert str(error.value) == (
+        f"{dataset}: no row is left for 'test' of a.json, b.json, d.json; 2 read, 2 set aside ({reason} 2); "
+        "on_bad_row='raise' shows the first bad row"
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from datasets import Dataset, load_dataset
 
 import hf_builders
-from hf_builders import RowError
+from hf_builders import RowError, SourceError
 
 USER = {"role": "user", "content": "天气如何？"}
 ANSWER = {"role": "assistant", "content": "晴。"}
@@ -71,7 +74,8 @@ BAD: list[tuple[Any, str, str]] = [
     (
         conversation(USER, ANSWER, USER, CALL),
         "unknown_field",
-        "for OpenAI's messages under this name, load with format='openai'",
+        "; the first conversation of the file says 'chatglm3', and this row is 'openai': load with format='openai', "
+        "or split the file",
     ),
     (
         conversation(USER, {**TOOL, "content": "x"}),
@@ -300,6 +304,80 @@ def test_a_file_of_other_data_is_sent_to_the_right_dataset(tmp_path: Path) -> No
         "the row has the fields instruction, output; expected conversations (ChatGLM3, ShareGPT) or messages (OpenAI); "
         "for instruction files load hf_builders/instructions"
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "fact"),
+    [
+        ({"conversations": "text"}, "no_conversation", "'conversations' is text ('text'); expected a list of messages"),
+        ({"messages": "[]"}, "no_conversation", "'messages' is text ('[]'); expected a list of messages"),
+        (conversation(), "empty_conversation", "'conversations' holds no message"),
+        (
+            conversation({"text": "a"}),
+            "no_conversation",
+            "conversations[0] has the fields text; expected role and content (ChatGLM3, OpenAI), or from and value "
+            "(ShareGPT)",
+        ),
+        (
+            conversation("a"),
+            "no_conversation",
+            "conversations[0] is text; expected role and content (ChatGLM3, OpenAI)",
+        ),
+    ],
+)
+def test_a_first_row_that_tells_no_format_has_its_own_fault_named(
+    tmp_path: Path, row: dict[str, Any], reason: str, fact: str
+) -> None:
+    with pytest.raises(RowError) as error:
+        load(write(tmp_path / "a.jsonl", row))
+    assert error.value.reason == reason
+    assert error.value.fact.startswith(fact)
+
+
+def test_a_row_of_another_format_than_the_file_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", conversation(USER, ANSWER), sharegpt(("human", "问"), ("gpt", "答")))
+    told = ", and this row is 'sharegpt': load with format='sharegpt', or split the file"
+    for options, says in (({}, "the first conversation of the file says"), ({"format": "chatglm3"}, "format= says")):
+        with pytest.raises(RowError) as error:
+            load(path, **options)
+        assert (error.value.place, error.value.reason) == ("a.jsonl:2", "unknown_role")
+        assert error.value.fact.endswith(f"; {says} 'chatglm3'{told}")
+    assert load(path, format="sharegpt").num_rows == 2
+    bad_in_both = write(tmp_path / "b.jsonl", conversation(USER, ANSWER), sharegpt(("human", "问"), ("bot", "答")))
+    with pytest.raises(RowError, match=r"role is None") as error:
+        load(bad_in_both)
+    assert "sharegpt" not in error.value.fact, "it is no good row of that format either"
+
+
+@pytest.mark.parametrize("packing", ["", "gz"])
+def test_parquet_is_refused_with_what_is_read(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pa.table({"messages": [[USER, ANSWER]]}), path)
+    if packing:
+        data, path = gzip.compress(path.read_bytes()), tmp_path / "a.parquet.gz"
+        path.write_bytes(data)
+    with pytest.raises(
+        SourceError, match=r"^a\.parquet: is Parquet, and conversations reads JSON and JSON Lines only;"
+    ):
+        load(path)
+
+
+def test_what_exports_of_the_api_have_beside_the_text_does_no_harm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = {"refusal": None, "annotations": [], "audio": None, "function_call": None, "tool_calls": None}
+    developer = {"role": "developer", "content": "简短。"}
+    plain = write(tmp_path / "plain.jsonl", openai(developer, USER, ANSWER))
+    named = openai({**developer, "name": "店主"}, {**USER, "name": "小明"}, {**ANSWER, **empty})
+    path = write(tmp_path / "a.jsonl", named, openai(USER, {**ANSWER, "refusal": ""}))
+    for view in ("conversations", "messages"):
+        assert load(path, view)[0][view] == load(plain, view)[0][view]
+        assert load(path, view)[1][view] == [USER, ANSWER]
+    (said,) = {message for message in caplog.messages if "a.jsonl" in message}
+    assert said == "a.jsonl: not in the records: the field 'messages[].name' (1 rows)"
+    for field, value in (("refusal", "不行"), ("annotations", [{"type": "url_citation"}]), ("audio", {"id": "a"})):
+        with pytest.raises(RowError, match=f"{field!r} is no field of a message of assistant"):
+            load(write(tmp_path / "bad.jsonl", openai(USER, {**ANSWER, field: value})))
 
 
 @pytest.mark.parametrize("depth", [900, 5_000])

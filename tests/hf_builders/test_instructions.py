@@ -231,6 +231,43 @@ class TestColumns:
         path = write_json(tmp_path / "my.json", [{"input": "一加一？", "output": "二"}])
         assert load(path, "messages", columns={"instruction": "input"})["messages"][:] == [messages("一加一？", "二")]
 
+    @pytest.mark.parametrize(("name", "write"), [("my.json", write_json), ("a.csv", write_csv), ("b", write_parquet)])
+    @pytest.mark.parametrize("field", ["instruction", "input", "output", "history", "system"])
+    @pytest.mark.parametrize("on_bad_row", ["raise", "quarantine"])
+    def test_a_field_that_the_first_row_has_not_is_no_field_of_the_file(
+        self, tmp_path: Path, name: str, write: Any, field: str, on_bad_row: str
+    ) -> None:
+        path = write(tmp_path / name, [ROWS[0]])
+        place = {"my.json": "my.json:2", "a.csv": "a.csv#1", "b": "b#1"}[name]
+        for options in ({}, {"streaming": True}):
+            with pytest.raises(OptionError) as error:
+                list(load(path, "messages", columns={field: "instrction"}, on_bad_row=on_bad_row, **options))
+            assert str(error.value) == (
+                f"{place}: columns= says that {field!r} is 'instrction', and this first row of the file has the fields "
+                "instruction, input, output; did you mean 'instruction'?; "
+                "name a field it has, or give it 'instrction', be it null"
+            )
+        assert load(path, "source", columns={field: "instrction"}).num_rows == 1, "which shows the file as it is"
+
+    def test_a_field_that_a_later_row_has_not_is_empty_there_but_the_instruction(self, tmp_path: Path) -> None:
+        columns = {"instruction": "问", "input": "文", "output": "答", "history": "前", "system": "系"}
+        first = {"问": "一加一？", "文": "算", "答": "二", "前": [["零？", "零"]], "系": "老师"}
+        path = write_lines(tmp_path / "my.json", [first, {"问": "二？", "答": "二"}, {"文": "三？", "答": "三"}])
+        with pytest.raises(RowError, match=r"^my.json:3: '问', which is to be the instruction, is missing"):
+            load(path, columns=columns)
+        rows = load(path, columns=columns, on_bad_row="quarantine")
+        assert hf_builders.account(rows)["train"].quarantined == {"missing_field": 1}
+        assert [list(row.values())[1:] for row in rows] == [
+            ["一加一？", "算", "二", "老师", [["零？", "零"]]],
+            ["二？", "", "二", "", []],
+        ]
+
+    def test_every_file_has_a_first_row(self, tmp_path: Path) -> None:
+        one = write_lines(tmp_path / "one.json", [{"问": "一？", "答": "一"}])
+        two = write_lines(tmp_path / "two.json", [{"题": "二？", "答": "二"}])
+        with pytest.raises(OptionError, match=r"^two.json:1: columns= says that 'instruction' is '问'"):
+            load([one, two], columns={"instruction": "问", "output": "答"}, num_proc=2)
+
     @pytest.mark.parametrize("nothing", [None, "_"])
     def test_by_position(self, tmp_path: Path, nothing: str | None) -> None:
         path = write_json(tmp_path / "my.json", [["标题", 7, "正文"], ["又一题", 8, "又一文"]])
@@ -392,7 +429,15 @@ BAD_FILES: list[tuple[str, bytes, type[HfBuildersError], str]] = [
         "my.json",
         b"[]",
         SourceError,
-        "instructions: no row is left for 'train'; of 0 read, 0 were left out and 0 set aside",
+        "instructions: no row is left for 'train' of my.json; 0 read; "
+        "a header or brackets alone are no rows: put some in, or leave the file out",
+    ),
+    (
+        "my.csv",
+        b"instruction,output\n",
+        SourceError,
+        "instructions: no row is left for 'train' of my.csv; 0 read; "
+        "a header or brackets alone are no rows: put some in, or leave the file out",
     ),
     (
         "my.json",

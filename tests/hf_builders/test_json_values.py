@@ -62,6 +62,17 @@ def test_a_value_written_again_is_the_same_text(tmp_path: Path, text: str) -> No
     [
         ("......", "invalid_json", "invalid JSON at column 1 (Expecting value); expected one JSON value on each line"),
         ('{"a": 1', "invalid_json", None),
+        (
+            "{",
+            "invalid_json",
+            "invalid JSON at column 2 (Expecting property name enclosed in double quotes); expected one JSON value on "
+            "each line (write an object that goes over several lines on one, or the objects between [ and ])",
+        ),
+        (
+            '{"a": 1]',
+            "invalid_json",
+            "invalid JSON at column 8 (Expecting ',' delimiter); expected one JSON value on each line",
+        ),
         ('{"a": NaN}', "no_json_number", "the row holds NaN, which is no number in JSON; write null, or leave it out"),
         ('[{"a": [-Infinity]}]', "no_json_number", None),
         (

@@ -153,7 +153,7 @@ def test_relative_data_files_start_from_the_working_folder_or_from_data_dir(
     assert [file.path for file in find_data_files("one.json", OFFICIAL, f"{tmp_path}/a")] == [f"{tmp_path}/a/one.json"]
 
 
-@pytest.mark.parametrize("data_files", ["no.json", "*.json", ".", {"train": ["no.json"]}, "https://example.org/a.json"])
+@pytest.mark.parametrize("data_files", ["no.json", "*.json", {"train": ["no.json"]}, "https://example.org/a.json"])
 def test_data_files_that_match_nothing_stop_the_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_files: str | dict[str, list[str]]
 ) -> None:
@@ -202,3 +202,15 @@ def test_a_git_blob_id_is_what_git_says(tmp_path: Path) -> None:
     ):
         (tmp_path / "a").write_text(text)
         assert git_blob_id(str(tmp_path / "a")) == blob
+
+
+@pytest.mark.parametrize("data_files", ["my", {"test": ["my/"]}])
+def test_a_folder_among_data_files_is_sent_to_data_dir(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_files: str | dict[str, list[str]]
+) -> None:
+    write(tmp_path, "my/one.json")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        SourceError, match=r"^my/?: is a folder, and data_files takes files; name a folder with data_dir=$"
+    ):
+        find_data_files(data_files, OFFICIAL)
