@@ -44,14 +44,13 @@ def read_conversation(messages: Sequence[Any], tools: Any = None) -> Conversatio
         try:
             loss = _loss_of(message)
             own = {name: value for name, value in message.items() if value is not None and name not in LOSS_NAMES}
-            # A result in OpenAI's form has a content, and may keep beside it, as `observation`, what it is the text of.
-            if own.get("role") != "tool" or "content" in own or not {"parameters", "observation"} & set(own):
+            if not _is_call_with_result(own):
                 read.append((_checked(own), loss))
                 continue
             call, *result = _call_and_result(own, loss)
             if read and _is_said_before(*read[-1], loss):
                 # What is said and what is called are one turn, as a model writes it.
-                call = ({**call[0], "content": read.pop()[0]["content"]}, loss)
+                call = ({**read.pop()[0], "tool_calls": call[0]["tool_calls"]}, loss)
             read += [call, *result]
         except MessageFault as fault:
             raise MessageFault(f"[{place}]: {fault}") from None
@@ -105,6 +104,16 @@ def _call(call: Any) -> dict[str, Any]:
     # Templates expect an object (so does transformers' guide); the text of one, as OpenAI sends it, would be quoted.
     function = {**function, "arguments": _object_in(function.get("arguments", {}))}
     return {**call, "function": function} if "function" in call else function
+
+
+def _is_call_with_result(message: Mapping[str, Any]) -> bool:
+    """Whether it is ChatGLM3's tool message. OpenAI's result has a content, and ours of the view `messages` may keep
+    beside it, as `observation`, the value it is the text of."""
+    if message.get("role") != "tool" or not {"parameters", "observation"} & set(message):
+        return False
+    if message.get("content") and "parameters" in message:
+        raise MessageFault("content and parameters in one tool message; a call has parameters, a result has content")
+    return not message.get("content")
 
 
 def _call_and_result(message: dict[str, Any], loss: int) -> list[tuple[Message, int]]:

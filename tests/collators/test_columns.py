@@ -105,6 +105,8 @@ def test_only_needed_columns_are_fetched() -> None:
          "row 0 of the batch: messages[0]: tool_calls holds 'f'; expected {function: {name, arguments}}"),
         ({"messages": [[{"role": "user", "content": "q", "tool_calls": [{"name": "f"}]}]]},
          "row 0 of the batch: messages[0]: tool_calls stand in a message of role 'user'; only an assistant calls"),
+        ({"messages": [[{"role": "tool", "name": "f", "content": "c", "parameters": "x"}]]},
+         "row 0 of the batch: messages[0]: content and parameters in one tool message; a call has parameters, "),
         ({"messages": [[{"role": "tool", "parameters": "x"}]]},
          "row 0 of the batch: messages[0]: the tool message has the name None; expected which tool it is"),
         ({"messages": [CONVERSATION, [{**CONVERSATION[1], "loss": "false"}]]},

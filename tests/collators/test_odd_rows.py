@@ -138,3 +138,14 @@ def test_half_a_character_in_a_content_is_named(hermes: Any) -> None:
     half = pa.array([['{"role": "user", "content": "\\ud83d"}']], pa.list_(pa.string())).cast(pa.list_(pa.json_()))
     with pytest.raises(TokenizationError, match="holds half of a surrogate pair"):
         Tokenize(hermes).token_rows(pa.table({"messages": half}))
+
+
+def test_a_tool_message_with_a_blank_content_is_still_a_call_and_reasoning_stays_with_it(hermes: Any) -> None:
+    tool = {"role": "tool", "name": "weather", "parameters": {"city": "杭州"}, "observation": "sunny"}
+    said = {"role": "assistant", "content": "so", "reasoning_content": "hm"}
+    one, other = rows_of(
+        [[CALLED[0], said, {**tool, "content": ""}, CALLED[3]], [CALLED[0], said, tool, CALLED[3]]], None, hermes
+    )
+    assert one == other
+    assert trained_text(hermes, one).startswith("so\n<tool_call>")
+    assert one["left_out"] == 1  # this template writes no reasoning
