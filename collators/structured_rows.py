@@ -6,6 +6,7 @@ rendered with a template twice: as it is, and as a probe. The second says what e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -63,7 +64,12 @@ def write_row(
     """
     conversation = as_template_takes(conversation, template)
     shape = shape_of_conversation(conversation, loss)
-    rendered = template.render(conversation.messages, conversation.tools)
+    try:
+        rendered = template.render(conversation.messages, conversation.tools)
+    except TemplateRefusal:
+        # DeepSeek's and Functionary's join arguments to other words, so they have to be text.
+        conversation = _with_text_arguments(conversation)
+        rendered = template.render(conversation.messages, conversation.tools)
     if not is_encodable(rendered):
         raise TemplateRefusal("not_text", "it holds half of a surrogate pair, which no tokenizer encodes")
     probed = probe_of_row(conversation, shape, guarded, splits_thinking=splits_thinking)
@@ -77,6 +83,27 @@ def write_row(
         raise TemplateRefusal("template_rewrites", "the chat template changes a text or leaves it out")
     words = tuple(written[piece.slot] if piece.slot is not None else piece.words for piece in own)
     return WrittenRow(row, shape, skeleton, words, rendered)
+
+
+def _with_text_arguments(conversation: Conversation) -> Conversation:
+    """The arguments of every call as JSON text, as OpenAI sends them."""
+
+    def as_text(call: Message) -> Message:
+        if "function" in call:
+            return {**call, "function": as_text(call["function"])}
+        arguments = call["arguments"]
+        return {
+            **call,
+            "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
+        }
+
+    messages = [
+        {**message, "tool_calls": [as_text(call) for call in message["tool_calls"]]}
+        if "tool_calls" in message
+        else message
+        for message in conversation.messages
+    ]
+    return replace(conversation, messages=tuple(messages))
 
 
 def as_template_takes(conversation: Conversation, template: ChatTemplate) -> Conversation:

@@ -149,3 +149,12 @@ def test_a_tool_message_with_a_blank_content_is_still_a_call_and_reasoning_stays
     assert one == other
     assert trained_text(hermes, one).startswith("so\n<tool_call>")
     assert one["left_out"] == 1  # this template writes no reasoning
+
+
+def test_a_template_that_joins_arguments_as_text_gets_them_as_text(backends: dict[str, str]) -> None:
+    tokenizer = with_family(backends["byte_level"], FAMILIES["hermes"])
+    (expected,) = rows_of([CALLED], [[TOOL]], tokenizer)
+    tokenizer.chat_template = FAMILIES["hermes"].template.replace("(call.arguments | tojson)", "call.arguments")
+    (row,) = rows_of([CALLED], [[TOOL]], tokenizer)
+    assert row["set_aside"] is None
+    assert (row["input_ids"], row["labels"]) == (expected["input_ids"], expected["labels"])
