@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -251,14 +252,16 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         with Quarantine(self.config.on_bad_row, folder and quarantine_path(folder, split, source.index)) as bad_rows:
             # A row that cannot be read has no key to hash: it belongs to the split of its file.
             unread = bad_rows if split == source.split else Quarantine(self.config.on_bad_row, None)
-            for rows in self._read(source, unread):
-                rows = self._of_split(rows, split)
-                account.read += len(rows.table)
-                num_bad = bad_rows.counts.total()
-                table = self._show(rows, bad_rows, account)
-                num_refused += bad_rows.counts.total() - num_bad
-                account.kept += len(table)
-                yield table
+            # Closed by hand: an error keeps its frames, and with them the file, for longer than anyone needs it.
+            with contextlib.closing(self._read(source, unread)) as read:
+                for rows in read:
+                    rows = self._of_split(rows, split)
+                    account.read += len(rows.table)
+                    num_bad = bad_rows.counts.total()
+                    table = self._show(rows, bad_rows, account)
+                    num_refused += bad_rows.counts.total() - num_bad
+                    account.kept += len(table)
+                    yield table
         account.quarantined = bad_rows.counts
         account.read += bad_rows.counts.total() - num_refused
         if folder is not None:
@@ -268,7 +271,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                 f"{source.name}: passed over bad rows {dict(bad_rows.counts)}; streaming writes no quarantine"
             )
 
-    def _read(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Rows]:
+    def _read(self, source: SourceFile, bad_rows: Quarantine) -> Generator[Rows, None, None]:
         with told_as_source_error(source):
             yield from self.read(source, bad_rows)
 

@@ -7,10 +7,11 @@ of a bad row) and takes over where pyarrow gives up: at bytes that are no text, 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, NamedTuple
@@ -42,7 +43,7 @@ def read_csv(
         RowError: a row with more or fewer cells or bytes that are no text, where `bad_rows` does not set it aside.
     """
     encoding = source_encoding(source)
-    header = next(_exact_rows(source, encoding)).cells
+    header = read_header(source, encoding)
     columns = [(aliases or {}).get(name, name) for name in header]
     if sorted(columns) != sorted(fields):
         raise SourceError(
@@ -60,9 +61,10 @@ def read_csv(
         yield from file.read_row_by_row(num_read)
 
 
-def read_header(source: SourceFile) -> list[str]:
+def read_header(source: SourceFile, encoding: Encoding | None = None) -> list[str]:
     """The names in the first row."""
-    return next(_exact_rows(source, source_encoding(source))).cells
+    with contextlib.closing(_exact_rows(source, encoding or source_encoding(source))) as rows:
+        return next(rows).cells
 
 
 class _ParsersDisagree(Exception):
@@ -101,7 +103,7 @@ class _ExactRow(NamedTuple):
     num_lines: int
 
 
-def _exact_rows(source: SourceFile, encoding: Encoding) -> Iterator[_ExactRow]:
+def _exact_rows(source: SourceFile, encoding: Encoding) -> Generator[_ExactRow, None, None]:
     csv.field_size_limit(2**31 - 1)  # a limit of the whole process; its default of 128 KiB refuses long notes
     with source.open() as file, io.TextIOWrapper(file, encoding, errors=KEEP_BYTES, newline="") as text:
         consumed: list[str] = []
@@ -150,8 +152,12 @@ class _CsvFile:
 
     def read_blocks(self) -> Iterator[tuple[Rows, int]]:
         """The good rows a block at a time, each with how many rows, good and bad, are done with by then."""
+        # Closed by hand: an error keeps its frames, and with them the file, for longer than anyone needs it.
+        with contextlib.closing(_exact_rows(self.source, self.encoding)) as rows:
+            yield from self._read_blocks(enumerate(rows))  # the header is number 0
+
+    def _read_blocks(self, exact_rows: Iterator[tuple[int, _ExactRow]]) -> Iterator[tuple[Rows, int]]:
         refused: deque[int] = deque()  # numbers of the rows pyarrow skipped; it may be a block ahead of us
-        exact_rows = enumerate(_exact_rows(self.source, self.encoding))  # the header is number 0
         num_done = 0
 
         def refuse(row: pyarrow.csv.InvalidRow) -> str:
@@ -201,7 +207,10 @@ class _CsvFile:
 
     def read_row_by_row(self, num_done: int) -> Iterator[Rows]:
         """The good rows behind the first `num_done`, by Python's parser."""
-        rows = islice(enumerate(_exact_rows(self.source, self.encoding)), num_done + 1, None)
+        with contextlib.closing(_exact_rows(self.source, self.encoding)) as rows:
+            yield from self._read_rest(islice(enumerate(rows), num_done + 1, None))
+
+    def _read_rest(self, rows: Iterator[tuple[int, _ExactRow]]) -> Iterator[Rows]:
         while some := list(islice(rows, _ROWS_PER_TABLE)):
             good = []
             for number, row in some:
