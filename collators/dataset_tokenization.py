@@ -117,8 +117,8 @@ def token_rows(
     """`tokenize` with every row in its place, also those set aside.
 
     More columns, the ledger: `set_aside`, null for a row that is kept, else the reason (`too_long`, `nothing_to_train`,
-    `answer_too_long`, `answer_cut_off`, `template_refuses`, `template_rewrites`); `straddling`, how many tokens lie
-    across the border of prompt and answer, and so are not trained; `cut`, how many tokens `overflow` took away,
+    `answer_too_long`, `answer_cut_off`, `template_refuses`, `template_rewrites`, `not_text`); `straddling`, how many
+    tokens lie across the border of prompt and answer, and so are not trained; `cut`, how many `overflow` took away,
     `cut_trained`, how many of these were trained, and `cut_turns`, how many messages lost tokens; `left_out`, how many
     texts the template does not write (reasoning of earlier turns, what is said beside a call); `control_texts`, how
     often a control token stands in the texts, as text. A row set aside has no ids; its `length` is what it would have

@@ -26,7 +26,7 @@ class MessageFault(Exception):
     """What is wrong with a message, for whoever knows its place."""
 
 
-def read_conversation(messages: Sequence[Any], tools: Any = None) -> Conversation:
+def read_conversation(messages: Sequence[Any]) -> Conversation:
     """One row, each of its messages with its own keys only.
 
     >>> call = {"role": "tool", "name": "weather", "parameters": {"city": "北京"}, "observation": "晴"}
@@ -54,7 +54,7 @@ def read_conversation(messages: Sequence[Any], tools: Any = None) -> Conversatio
             read += [call, *result]
         except MessageFault as fault:
             raise MessageFault(f"[{place}]: {fault}") from None
-    return Conversation(tuple(each for each, _ in read), tuple(loss for _, loss in read), parsed_tools(tools))
+    return Conversation(tuple(each for each, _ in read), tuple(loss for _, loss in read))
 
 
 def parsed_tools(tools: Any) -> Any:

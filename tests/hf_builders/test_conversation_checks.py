@@ -12,23 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from datasets import Dataset, load_dataset
 
 import hf_builders
 from hf_builders import RowError, SourceError
-
-USER = {"role": "user", "content": "天气如何？"}
-ANSWER = {"role": "assistant", "content": "晴。"}
-TOOL = {"role": "tool", "name": "f", "parameters": {"n": 3.0}, "observation": [1, None]}
-
-
-def write(path: Path, *rows: Any) -> Path:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def load(path: Path, view: str | None = None, **options: Any) -> Dataset:
-    return load_dataset("hf_builders/conversations", view, data_files=str(path), split="train", **options)
+from tests.hf_builders.chat_files import ANSWER, TOOL, USER, load, write
 
 
 def conversation(*messages: Any, **row: Any) -> dict[str, Any]:

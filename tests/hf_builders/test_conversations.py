@@ -15,20 +15,9 @@ from datasets import Dataset, Features, Json, List, Value, load_dataset
 
 import hf_builders
 from hf_builders import OptionError
+from tests.hf_builders.chat_files import ANSWER, TOOL, USER, load, write
 
 NAME = "hf_builders/conversations"
-USER = {"role": "user", "content": "天气如何？"}
-ANSWER = {"role": "assistant", "content": "晴。"}
-TOOL = {"role": "tool", "name": "f", "parameters": {"n": 3.0}, "observation": [1, None]}
-
-
-def write(path: Path, *rows: Any) -> Path:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def load(path: Path, view: str | None = None, **options: Any) -> Dataset:
-    return load_dataset(NAME, view, data_files=str(path), split="train", **options)
 
 
 def read(path: Path, view: str | None = None, **options: Any) -> list[dict[str, Any]]:
