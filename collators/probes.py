@@ -95,13 +95,16 @@ class Rendering:
     """Where the text of each slot stands; none for one left out."""
     controls: Sequence[tuple[int, int, Control]]
 
-    def extent(self, turn: int) -> Span:
-        """From the first to the last thing of a turn; where it has none, nothing behind the turn before."""
+    def extent(self, turn: int, *, with_lead: bool = True) -> Span:
+        """From the first to the last thing of a turn; where it has none, nothing behind the turn before.
+
+        `with_lead` counts what stands between reasoning and answer as the answer's, where it stands before it.
+        """
         slots = self.probe.slots
         spans = []
         for number, (start, end) in self.spans.items():
             if slots[number].turn == turn:
-                lead = slots[number].lead
+                lead = slots[number].lead if with_lead else ""
                 spans.append((start - len(lead) if self.text.endswith(lead, 0, start) else start, end))
         for anchor in self.probe.anchors.get(turn, ()):
             if (start := self.text.find(anchor)) >= 0:

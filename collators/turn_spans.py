@@ -26,7 +26,11 @@ class TurnSpans:
     def start(self, rendering: Rendering, index: int) -> int:
         """The place behind the generation prompt of turn `index`."""
         text, probe = rendering.text, rendering.probe
+        prompt = self._template.generation_prompt
         start, end = rendering.extent(index)
+        bare, _ = rendering.extent(index, with_lead=False)
+        if prompt and text.endswith(prompt, 0, bare):
+            start = bare  # Reasoning was left out with its line break: the one that stands here is the prompt's own.
         is_empty = start == end
         stops = (rendering.extent(place)[1] for place in range(index))
         earliest = max((stop for stop in stops if is_empty or stop <= start), default=0)
@@ -34,7 +38,6 @@ class TurnSpans:
         if is_empty:
             later = (rendering.extent(place) for place in range(index + 1, len(probe.shape)))
             latest = min((first for first, last in later if last > first), default=len(text))
-        prompt = self._template.generation_prompt
         if is_empty and (as_if_filled := self._start_as_if_filled(rendering, index)) is not None:
             return as_if_filled
         if prompt and not is_empty and text.count(prompt, earliest, latest) == 1:

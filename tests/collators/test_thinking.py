@@ -95,6 +95,17 @@ def test_reasoning_in_words(backends: dict[str, str]) -> None:
     assert [trained_text(tokenizer, row) for row in rows] == ["a<|im_end|>"] * 3
 
 
+def test_the_line_break_before_an_answer_whose_reasoning_is_left_out_is_the_prompts(backends: dict[str, str]) -> None:
+    family = FAMILIES["qwen3"]
+    tokenizer = with_family(backends["byte_level"], family)
+    empty = [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]
+    chat = [empty[0], {"role": "assistant", "content": "<think>hm</think>\na"}, *empty]
+    (row,) = rows_of([chat], None, tokenizer)
+    assert trained_text(tokenizer, row) == "a<|im_end|><think>\n\n</think>\n\n<|im_end|>"
+    expected = rendered_reference(tokenizer, family, chat)
+    assert (row["input_ids"], row["labels"]) == (expected.ids, expected.labels)
+
+
 @pytest.mark.parametrize("train_thinking", [True, False])
 @pytest.mark.parametrize(("name", "prompted"), [("qwen3", "<think>\n\n</think>\n\n"), ("glm45", "\n<think></think>")])
 def test_an_empty_block_in_the_generation_prompt_is_not_trained(
