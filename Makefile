@@ -28,9 +28,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.installed: $(VENV)/bin/python $(INPUTS)
-	$(INSTALL) -e '.[train]'
+	$(INSTALL) -e '.[fast,train]'
 	touch $@
 
 $(VENV)/test.installed: $(VENV)/bin/python $(INPUTS)
-	$(INSTALL) -e '.[train,test]'
+	$(INSTALL) -e '.[fast,train,test]'
 	touch $@

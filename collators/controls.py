@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from collators.errors import TokenizationError
@@ -38,24 +39,17 @@ class GuardedBackend:
     """
 
     def __init__(self, state: str, examples: Iterable[str]) -> None:
-        from tokenizers import Tokenizer
-
-        config = json.loads(state)
+        original = backend_of(state)
         written = "\n".join(examples)
         # Of the tokenizer's content, so that every process agrees; letters and digits, which no normalizer changes.
         secret = digest(state)
         self.controls = {
-            token["content"]: Control(token["content"], f"<qz{digest(secret, token['content'])}>", token["id"])
-            for token in config["added_tokens"]
-            if token["special"] or token["content"] in written
+            token.content: Control(token.content, f"<qz{digest(secret, token.content)}>", id_)
+            for id_, token in sorted(original.get_added_tokens_decoder().items())
+            if token.special or token.content in written
         }
         names = {text: control.name for text, control in self.controls.items()}
-        for token in config["added_tokens"]:
-            token["content"] = names.get(token["content"], token["content"])
-        _rename_in_model(config["model"], names)
-        # Adds no tokens around a text and trims no offsets.
-        config["post_processor"] = None
-        self.backend: Tokenizer = Tokenizer.from_str(json.dumps(config, ensure_ascii=False))
+        self.backend: Tokenizer = _with_other_tokens(original, names) or _rewritten(state, names)
         for text, control in self.controls.items():
             if self.backend.token_to_id(control.name) != control.id:
                 raise TokenizationError(
@@ -64,6 +58,11 @@ class GuardedBackend:
                 )
         longest_first = sorted(map(re.escape, self.controls), key=len, reverse=True)
         self._pattern = re.compile("|".join(longest_first) or r"(?!)")
+
+    @cached_property
+    def state(self) -> str:
+        """The backend as JSON."""
+        return str(self.backend.to_str())
 
     @property
     def pattern(self) -> str:
@@ -88,7 +87,56 @@ class GuardedBackend:
         return number
 
 
-def _rename_in_model(model: dict[str, Any], names: dict[str, str]) -> None:
+@lru_cache(maxsize=2)
+def guarded_backend(state: str, examples: tuple[str, ...]) -> GuardedBackend:
+    """The same one for the same tokenizer and template: making it takes a second, and nothing changes it."""
+    return GuardedBackend(state, examples)
+
+
+@lru_cache(maxsize=2)
+def backend_of(state: str) -> Tokenizer:
+    """The backend as it is, kept likewise."""
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(state)
+
+
+def _with_other_tokens(original: Tokenizer, names: Mapping[str, str]) -> Tokenizer | None:
+    """The same backend around the same model in memory; None where the model's own vocabulary has a control token."""
+    from tokenizers import AddedToken, Tokenizer
+
+    if any(original.model.token_to_id(text) is not None for text in names):
+        return None
+    backend = Tokenizer(original.model)
+    # No post-processor: it would add tokens around a text and trim offsets.
+    for part in ("normalizer", "pre_tokenizer", "decoder"):
+        if (own := getattr(original, part)) is not None:
+            setattr(backend, part, own)
+    tokens = sorted(original.get_added_tokens_decoder().items())
+    flags = ("single_word", "lstrip", "rstrip", "normalized", "special")
+    backend.add_tokens(
+        [
+            AddedToken(names.get(token.content, token.content), **{flag: getattr(token, flag) for flag in flags})
+            for _, token in tokens
+        ]
+    )
+    ids = [backend.token_to_id(names.get(token.content, token.content)) for _, token in tokens]
+    return backend if ids == [id_ for id_, _ in tokens] else None
+
+
+def _rewritten(state: str, names: Mapping[str, str]) -> Tokenizer:
+    """The backend made anew from its JSON with other names, also in the model's vocabulary."""
+    from tokenizers import Tokenizer
+
+    config = json.loads(state)
+    for token in config["added_tokens"]:
+        token["content"] = names.get(token["content"], token["content"])
+    _rename_in_model(config["model"], names)
+    config["post_processor"] = None
+    return Tokenizer.from_str(json.dumps(config, ensure_ascii=False))
+
+
+def _rename_in_model(model: dict[str, Any], names: Mapping[str, str]) -> None:
     """Take the control tokens' texts out of the model's own vocabulary, where text could still reach them."""
     vocab = model["vocab"]
     if isinstance(vocab, dict):

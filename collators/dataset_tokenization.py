@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,21 +11,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
+from datasets.utils import tqdm
 
+from collators.cached_tables import cached_table
 from collators.chat_templates import NO_TEMPLATE
 from collators.columns import columns_read, shape_of
+from collators.engines import EngineMismatch, EngineName
 from collators.errors import TokenizationError
-from collators.ledger import LEDGER, listed_reasons, report_ledger, report_set_aside
+from collators.ledger import LEDGER, Ledger, listed_reasons
 from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, NOTHING_TO_TRAIN, TOO_LONG, Overflow
+from collators.record_batches import record_batches
 from collators.shapes import LossMode
-from collators.tokenization import Tokenize
+from collators.tokenization import NUM_TO_CHOOSE, Tokenize
 from collators.tokenizers import digest
+from collators.workers import fastest, in_order, measure
 
 logger = logging.getLogger(__name__)
 
 AnyDataset = TypeVar("AnyDataset", Dataset, DatasetDict, IterableDataset, IterableDatasetDict)
+Result = TypeVar("Result")
 
-_BATCH_SIZE = 1000
+_STREAM_BATCH_SIZE = 1000
+_NUM_WORTH_AN_ENGINE = 2000
+"""Fewer rows are done before an accelerator is made."""
+_NUM_TO_MEASURE = 500
 _ABOUT_LENGTH = {TOO_LONG, ANSWER_TOO_LONG, ANSWER_CUT_OFF}
 
 
@@ -42,6 +48,7 @@ def tokenize(
     loss: LossMode = "assistant",
     train_thinking: bool = True,
     chat_template_kwargs: Mapping[str, Any] | None = None,
+    engine: EngineName | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
     """Encode conversations and mark what the model must produce.
@@ -68,7 +75,10 @@ def tokenize(
         max_length: tokens.
         train_thinking: whether reasoning is trained, from `<think>` through the white space behind `</think>`.
         chat_template_kwargs: more values for the template, the same for every row, such as `enable_thinking`.
-        num_proc: processes; ignored for streaming datasets.
+        engine: what encodes, "gigatoken" (extra `fast`), "sentencepiece" or "tokenizers"; None takes the fastest that
+            gives the ids of the tokenizer's own backend on rows from all over the dataset. The ids are the same.
+        num_proc: processes at most; fewer where that is faster, which is measured on the first rows, as the engine's
+            threads use all cores already. Ignored for streaming datasets.
 
     Raises:
         TokenizationError: no row is left, a row is not a conversation, or an option is wrong.
@@ -96,6 +106,7 @@ def tokenize(
         loss=loss,
         train_thinking=train_thinking,
         chat_template_kwargs=chat_template_kwargs,
+        engine=engine,
     )
     if isinstance(dataset, Dataset | DatasetDict):
         return _per_split(partial(_tokenized, step=step, num_proc=num_proc, max_length=max_length), dataset)
@@ -112,6 +123,7 @@ def token_rows(
     loss: LossMode = "assistant",
     train_thinking: bool = True,
     chat_template_kwargs: Mapping[str, Any] | None = None,
+    engine: EngineName | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
     """`tokenize` with every row in its place, also those set aside.
@@ -132,6 +144,7 @@ def token_rows(
         loss=loss,
         train_thinking=train_thinking,
         chat_template_kwargs=chat_template_kwargs,
+        engine=engine,
     )
     if isinstance(dataset, Dataset | DatasetDict):
         return _per_split(partial(_every_row, step=step, num_proc=num_proc), dataset)
@@ -161,24 +174,58 @@ def _per_split(function: Any, dataset: Any) -> Any:
 
 def _every_row(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | None) -> Dataset:
     _check_template(dataset.column_names, step)
-    features = _features(dataset.features)
-    if not len(dataset):
-        return Dataset(features.arrow_schema.empty_table())
-    with _workers_without_threads(num_proc):
-        rows = dataset.with_format("arrow", columns=columns_read(dataset.column_names)).map(
-            step.token_rows,
-            with_indices=True,
-            batched=True,
-            batch_size=_BATCH_SIZE,
-            remove_columns=dataset.column_names,
-            features=features,
-            # One process more builds a pool for nothing.
-            num_proc=num_proc if num_proc is not None and num_proc > 1 else None,
-            # Of our own making: datasets knows an importable function by its name only, not by its code.
-            new_fingerprint=digest(dataset._fingerprint, step.digest),
-            desc=f"{name}tokenize",
-        )
-    return rows.with_format(None)
+    features = token_row_features(dataset.features)
+    # Of our own making: datasets knows an importable function by its name only, not by its code.
+    fingerprint = digest(dataset._fingerprint, step.digest)
+    return cached_table(
+        dataset,
+        fingerprint,
+        features,
+        lambda write: with_proven_engine(step, lambda: write(token_row_tables(dataset, step, num_proc, name=name))),
+    )
+
+
+def token_row_tables(records: Dataset, step: Tokenize, num_proc: int | None, *, name: str = "") -> Iterator[pa.Table]:
+    """The rows of `token_rows` in tables, one after the other, kept nowhere.
+
+    Raises:
+        EngineMismatch: the engine turns out to be wrong, and rows given before may be too (`with_proven_engine`).
+    """
+    _check_template(records.column_names, step)
+    if not len(records):
+        return
+    columns = columns_read(records.column_names)
+    processes = _get_ready(step, records.with_format("arrow", columns=columns), num_proc or 1)
+    tables = in_order(partial(_rows_of, step), record_batches(records, columns), processes=processes)
+    with tqdm(total=len(records), unit=" examples", desc=f"{name}tokenize") as progress:
+        for table in tables:
+            yield table
+            progress.update(len(table))
+
+
+def _rows_of(step: Tokenize, table: pa.Table, first: int) -> pa.Table:
+    return step.token_rows(table, range(first, first + len(table)), strict=True)
+
+
+def _get_ready(step: Tokenize, records: Dataset, num_proc: int) -> int:
+    """Choose an engine by rows from all over the dataset; and the number of processes, which it returns, by some."""
+    if len(records) < _NUM_WORTH_AN_ENGINE:
+        step.choose_engine(None)
+    else:
+        step.choose_engine(records[np.linspace(0, len(records) - 1, NUM_TO_CHOOSE, dtype=np.int64)])
+    if num_proc < 2:
+        return 1
+    some = records[:_NUM_TO_MEASURE]
+    return fastest(num_proc, len(records), measure(lambda: _rows_of(step, some, 0), len(some)))
+
+
+def with_proven_engine(step: Tokenize, work: Callable[[], Result]) -> Result:
+    """Do some work with the step; if its engine turns out to be wrong, again from the start with the reference."""
+    try:
+        return work()
+    except EngineMismatch as mismatch:
+        step.give_up_engine(mismatch)
+        return work()
 
 
 def _tokenized(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | None, max_length: int) -> Dataset:
@@ -197,42 +244,44 @@ def _kept_of(
 ) -> Dataset:
     if not len(rows):
         return rows.remove_columns(LEDGER)
-    ledger = rows.with_format("arrow")
-    set_aside = ledger["set_aside"][:]
-    counts = Counter(filter(None, set_aside.to_pylist()))
-    firsts = {reason: explain(reason, pc.index(set_aside, reason).as_py()) for reason in counts} if explain else {}
+    columns = rows.with_format("arrow").select_columns([*LEDGER, "length"])[:]
+    set_aside = columns["set_aside"]
+    ledger = Ledger()
+    ledger.add(columns)
+    firsts = {
+        reason: explain(reason, pc.index(set_aside, reason).as_py()) if explain else None for reason in ledger.set_aside
+    }
     facts = {reason: fact for reason, fact in firsts.items() if fact is not None}
-    if counts.total() == len(rows):
-        raise TokenizationError(name + _nothing_left(counts, ledger["length"][:], max_length, facts))
-    for report in (report_set_aside(counts, len(rows), facts), report_ledger(ledger.select_columns(LEDGER)[:])):
-        if report:
-            logger.warning("%s%s", name, report)
-    if counts:
+    if ledger.set_aside.total() == len(rows):
+        shortest = pc.min(pc.filter(columns["length"], pc.greater(columns["length"], 0))).as_py()
+        raise TokenizationError(name + nothing_left(ledger, shortest, max_length, facts))
+    for report in ledger.reports(facts):
+        logger.warning("%s%s", name, report)
+    if ledger.set_aside:
         rows = rows.select(np.flatnonzero(pc.is_null(set_aside).to_numpy(zero_copy_only=False)))
     return rows.remove_columns(LEDGER)
 
 
-def _nothing_left(
-    counts: Mapping[str, int], lengths: pa.ChunkedArray, max_length: int, facts: Mapping[str, str]
-) -> str:
-    fact = f"no row of {len(lengths):,} keeps a trained token ({listed_reasons(counts, facts)})"
+def nothing_left(ledger: Ledger, shortest: int | None, max_length: int, facts: Mapping[str, str] | None = None) -> str:
+    """What to say where every row is set aside; the shortest has so many tokens."""
+    counts = ledger.set_aside
+    fact = f"no row of {ledger.num_rows:,} keeps a trained token ({listed_reasons(counts, facts or {})})"
     if not set(counts) & _ABOUT_LENGTH:
         hint = "; see that assistant messages are there, not empty, not loss: false" * (NOTHING_TO_TRAIN in counts)
         return f"{fact}; token_rows() shows the rows{hint}"
-    shortest = pc.min(pc.filter(lengths, pc.greater(lengths, 0))).as_py()
     return f"max_length={max_length}: {fact}; the shortest has {shortest:,} tokens; raise max_length"
 
 
 def _stream(dataset: IterableDataset, *, name: str, step: Tokenize, whole: bool) -> IterableDataset:
     source = dataset.features or _features_seen(dataset, name)
     _check_template(list(source), step)
-    features = _features(source)
+    features = token_row_features(source)
     if not whole:
         features = Features({key: value for key, value in features.items() if key not in LEDGER})
     rows = dataset.with_format("arrow").map(
         _every_row_of if whole else step,
         batched=True,
-        batch_size=_BATCH_SIZE,
+        batch_size=_STREAM_BATCH_SIZE,
         # On Arrow batches of a stream, datasets takes these out of the result, where `id` must stay.
         remove_columns=[column for column in source if column not in features],
         features=features,
@@ -243,7 +292,7 @@ def _stream(dataset: IterableDataset, *, name: str, step: Tokenize, whole: bool)
 
 def _features_seen(dataset: IterableDataset, name: str) -> Features:
     """The columns of a stream that does not say what it has: only its first rows can tell."""
-    first = next(dataset.with_format("arrow").iter(_BATCH_SIZE), None)
+    first = next(dataset.with_format("arrow").iter(_STREAM_BATCH_SIZE), None)
     if first is None:
         raise TokenizationError(f"{name}the stream has no rows; see where it comes from")
     return Features.from_arrow_schema(first.schema)
@@ -259,7 +308,8 @@ def _check_template(names: list[str], step: Tokenize) -> None:
         raise TokenizationError(NO_TEMPLATE)
 
 
-def _features(source: Features) -> Features:
+def token_row_features(source: Features) -> Features:
+    """The columns of `token_rows`."""
     columns: dict[str, Any] = {"id": source["id"]} if "id" in source else {}
     ids = List(Value("int32"))
     return Features(
@@ -277,19 +327,3 @@ def _features(source: Features) -> Features:
             "control_texts": Value("int32"),
         }
     )
-
-
-@contextmanager
-def _workers_without_threads(num_proc: int | None) -> Iterator[None]:
-    """Keep the encoder's threads out of forked processes: there they are gone, and waiting for them never ends."""
-    variable = "TOKENIZERS_PARALLELISM"
-    before = os.environ.get(variable)
-    if num_proc is not None and num_proc > 1:
-        os.environ[variable] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(variable, None)
-        else:
-            os.environ[variable] = before

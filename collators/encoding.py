@@ -1,11 +1,13 @@
-"""Texts in, one flat run of token ids out."""
+"""Texts in, one flat run of token ids out: the tokenizer's own backend, by which every other engine is judged."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -28,28 +30,68 @@ class Encoded:
     """Tokens × 2: the first character of each token in its text, and the one behind its last; if asked for."""
 
 
-def encode(backend: Tokenizer, texts: pa.LargeStringArray, *, with_spans: bool = False) -> Encoded:
-    """Encode every text as it is, adding no tokens around it.
+class Engine(Protocol):
+    """Whatever encodes texts as they are, adding no tokens around them."""
+
+    name: str
+
+    def encode(self, texts: pa.LargeStringArray) -> Encoded: ...
+
+
+class TokenizersEngine:
+    """The tokenizer's own backend.
 
     >>> import pyarrow as pa
     >>> from tokenizers import Tokenizer, models, pre_tokenizers
     >>> backend = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
     >>> backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    >>> encoded = encode(backend, pa.array(["a b", "", "b"], pa.large_string()))
+    >>> encoded = TokenizersEngine(backend).encode(pa.array(["a b", "", "b"], pa.large_string()))
     >>> encoded.ids.tolist(), encoded.starts.tolist()
     ([0, 1, 1], [0, 2, 2, 3])
     """
-    words = texts.to_pylist()
-    # encode_batch_fast leaves out the offsets, which cost about a third of the time.
-    batch = backend.encode_batch if with_spans else backend.encode_batch_fast
-    encodings = batch(words, add_special_tokens=False)
-    ids = [encoding.ids for encoding in encodings]
+
+    name = "tokenizers"
+
+    def __init__(self, backend: Tokenizer) -> None:
+        self._backend = backend
+
+    def encode(self, texts: pa.LargeStringArray) -> Encoded:
+        _stay_single_in_workers()
+        # The fast one leaves out the offsets, which cost about a third of the time.
+        return flat(self._backend.encode_batch_fast(texts.to_pylist(), add_special_tokens=False))
+
+    def encode_with_spans(self, texts: pa.LargeStringArray) -> Encoded:
+        """The same, with the characters each token stands for."""
+        _stay_single_in_workers()
+        encodings = self._backend.encode_batch(texts.to_pylist(), add_special_tokens=False)
+        without = flat(encodings)
+        pairs = chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings))
+        spans = np.fromiter(pairs, np.int64, 2 * len(without.ids)).reshape(-1, 2)
+        return Encoded(without.ids, without.starts, spans)
+
+
+def flat(encodings: Sequence[Any]) -> Encoded:
+    """Encodings of `tokenizers`, end to end."""
+    return joined([encoding.ids for encoding in encodings])
+
+
+def joined(ids: Sequence[Sequence[int]]) -> Encoded:
+    """Lists of ids, end to end.
+
+    >>> joined([[7, 8], [], [9]]).starts.tolist()
+    [0, 2, 2, 3]
+    """
     starts = np.zeros(len(ids) + 1, np.int64)
     np.cumsum([len(row) for row in ids], out=starts[1:])
-    flat = np.fromiter(chain.from_iterable(ids), np.int32, int(starts[-1]))
-    return Encoded(flat, starts, _spans(encodings, int(starts[-1])) if with_spans else None)
+    return Encoded(np.fromiter(chain.from_iterable(ids), np.int32, int(starts[-1])), starts)
 
 
-def _spans(encodings: Sequence[Any], num_tokens: int) -> IntArray:
-    pairs = chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings))
-    return np.fromiter(pairs, np.int64, 2 * num_tokens).reshape(-1, 2)
+def in_worker_process() -> bool:
+    """Whether other processes share the cores with this one: it is a worker of a map or of a DataLoader."""
+    return multiprocessing.parent_process() is not None
+
+
+def _stay_single_in_workers() -> None:
+    """One thread a worker: more would fight for the cores; those from before a fork are gone, waited for in vain."""
+    if in_worker_process():
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"

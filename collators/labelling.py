@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from collators.chat_templates import ChatTemplate, TemplateRefusal
-from collators.controls import GuardedBackend
+from collators.controls import backend_of, guarded_backend
 from collators.encoding import IntArray
+from collators.engines import Encoder, EngineMismatch, EngineName, EngineUnavailable
 from collators.errors import TokenizationError
 from collators.labelled import Labelled, all_set_aside, assemble, in_order
 from collators.overflow import NOTHING_TO_TRAIN, Overflow, limit
@@ -25,6 +28,8 @@ from collators.skeletons import Piece, Skeleton, fit
 from collators.structured_rows import WrittenRow, group_written, thinks_inline, write_row
 from collators.token_runs import BoolArray, Contents, Runs, ShapeEncoder, wrap
 from collators.turns import ASSISTANT, TEXT, Conversation, Turns
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +49,12 @@ class Labeller:
     """
 
     def __init__(self, state: str, template: ChatTemplate | None, rules: Rules, *, eos: str | None) -> None:
-        from tokenizers import Tokenizer
-
         self._rules = rules
         self._eos = eos
-        self.reference = Tokenizer.from_str(state)
+        self.reference = backend_of(state)
         self.template = template
-        self._guarded = GuardedBackend(state, template.examples if template is not None else ())
+        self._guarded = guarded_backend(state, tuple(template.examples) if template is not None else ())
+        self.encoder = Encoder(self._guarded)
         self._skeletons: dict[Shape, Skeleton | TemplateRefusal] = {}
         self._proven: set[Shape] = set()
         self.facts: dict[str, str] = {}
@@ -65,6 +69,30 @@ class Labeller:
         self.facts = {}
         labelled = self._label(turns)
         return shorten(turns, labelled, self._label) if self._rules.overflow == "truncate_turns" else labelled
+
+    def choose_engine(self, turns: Turns | None, wanted: EngineName | None) -> None:
+        """Encode with the engine wanted, else the fastest one that gives the reference's ids on these conversations.
+
+        Raises:
+            TokenizationError: the engine wanted is not there, or gives other ids.
+        """
+        names = [wanted] if wanted is not None else get_args(EngineName) if turns is not None else ["tokenizers"]
+        for name in names:
+            try:
+                self.encoder.use(name)
+                if turns is not None and name != "tokenizers":
+                    self._label(turns)
+            except EngineUnavailable as reason:
+                if wanted is not None:
+                    raise
+                logger.info("%s", reason)
+            except EngineMismatch as mismatch:
+                if wanted is not None:
+                    raise TokenizationError(f"{mismatch}; leave engine={wanted!r} out") from mismatch
+                logger.warning("%s: it is not used", mismatch)
+            else:
+                logger.info("encodes with %s", name)
+                return
 
     def count_controls(self, turns: Turns) -> IntArray:
         """Per row, how many control tokens stand in its texts; they stay text."""
@@ -195,7 +223,7 @@ class Labeller:
     def _encode(
         self, shape: Shape, skeleton: Skeleton, contents: Contents, num_rows: int, *, apart: bool = False
     ) -> Runs:
-        runs = ShapeEncoder(self._guarded.backend, skeleton, apart=apart).encode(contents, num_rows)
+        runs = ShapeEncoder(self.encoder, skeleton, apart=apart).encode(contents, num_rows)
         return wrap(runs, *self._around_text()) if shape[0].role == TEXT else runs
 
     def _limit(

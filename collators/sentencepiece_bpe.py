@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # SentencePiece's own numbers (sentencepiece_model.proto): TrainerSpec.ModelType and SentencePiece.Type.
-_BPE = 2
-_NORMAL, _CONTROL, _USER_DEFINED = 1, 3, 4
+BPE = 2
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 
 
 def convert(path: Path, specials: Sequence[str]) -> Tokenizer:
@@ -29,7 +29,7 @@ def convert(path: Path, specials: Sequence[str]) -> Tokenizer:
 
     model = _read(path)
     pieces = [piece.piece for piece in model.pieces]
-    scores = {piece.piece: piece.score for piece in model.pieces if piece.type == _NORMAL}
+    scores = {piece.piece: piece.score for piece in model.pieces if piece.type == NORMAL}
     unk_id = model.trainer_spec.unk_id
     backend = Tokenizer(
         models.BPE(
@@ -45,7 +45,7 @@ def convert(path: Path, specials: Sequence[str]) -> Tokenizer:
     backend.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    controls = [p.piece for id_, p in enumerate(model.pieces) if p.type == _CONTROL or id_ == unk_id]
+    controls = [p.piece for id_, p in enumerate(model.pieces) if p.type == CONTROL or id_ == unk_id]
     backend.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in [*controls, *specials]])
     return backend
 
@@ -64,13 +64,13 @@ def _read(path: Path) -> Any:
         ) from None
     spec, normalizer = model.trainer_spec, model.normalizer_spec
     facts = {
-        f"model_type {spec.model_type} is not BPE ({_BPE})": spec.model_type != _BPE,
+        f"model_type {spec.model_type} is not BPE ({BPE})": spec.model_type != BPE,
         "byte_fallback is off": not spec.byte_fallback,
         "there is no dummy prefix": not normalizer.add_dummy_prefix,
         "extra white space is removed": normalizer.remove_extra_whitespaces,
         "text is normalized": bool(normalizer.precompiled_charsmap),
         "white space is a suffix": spec.treat_whitespace_as_suffix,
-        "it has user-defined pieces": any(piece.type == _USER_DEFINED for piece in model.pieces),
+        "it has user-defined pieces": any(piece.type == USER_DEFINED for piece in model.pieces),
         "a piece spans lines": any("\n" in piece.piece for piece in model.pieces),
     }
     found = [fact for fact, is_so in facts.items() if is_so]

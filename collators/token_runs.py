@@ -11,18 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collators.encoding import Encoded, IdArray, IntArray, encode
+from collators.encoding import Encoded, IdArray, IntArray
+from collators.engines import Encoder
 from collators.errors import TokenizationError
 from collators.skeletons import Piece, Skeleton
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 Contents = Sequence[pa.LargeStringArray]
@@ -89,8 +87,8 @@ class ShapeEncoder:
     With `apart`, the texts of each turn become runs of their own, apart from the template's words around them.
     """
 
-    def __init__(self, backend: Tokenizer, skeleton: Skeleton, *, apart: bool) -> None:
-        self._backend = backend
+    def __init__(self, encoder: Encoder, skeleton: Skeleton, *, apart: bool) -> None:
+        self._encoder = encoder
         self._skeleton = skeleton
         self._apart = apart
 
@@ -101,7 +99,7 @@ class ShapeEncoder:
             TokenizationError: control tokens did not come out as they went in.
         """
         texts = self._texts(contents, num_rows)
-        encoded = encode(self._backend, texts, with_spans=self._needs_offsets)
+        encoded = self._encoder.encode_with_spans(texts) if self._needs_offsets else self._encoder.encode(texts)
         firsts, lasts = self._span_bounds(encoded)
         columns = []
         for number, span in enumerate(self._spans):
@@ -218,7 +216,7 @@ class ShapeEncoder:
         rows = np.flatnonzero(~proven)
         if len(rows):
             # A token straddles the border: only offsets can tell where.
-            again = encode(self._backend, texts.take(pa.array(rows)), with_spans=True)
+            again = self._encoder.encode_with_spans(texts.take(pa.array(rows)))
             firsts, lasts = self._span_bounds(again)
             borders = self._borders(span, [texts.take(pa.array(rows)) for texts in contents], len(rows))
             counts[rows] = _split_by_offsets(again, firsts[:, number], lasts[:, number], borders)
@@ -229,7 +227,8 @@ class ShapeEncoder:
         words = "".join(piece.text for piece in self._spans[number][0].pieces)
         control = self._controls[number - 1].control if number else None
         text = (control.name if control is not None else "") + words
-        return encode(self._backend, pa.array([text], pa.large_string())).ids[1 if control is not None else 0 :]
+        ids = self._encoder.encode(pa.array([text], pa.large_string())).ids
+        return ids[1 if control is not None else 0 :]
 
     def _borders(self, span: Span, contents: Contents, num_rows: int) -> IntArray:
         """For each row, the character behind each part of `span` but the last."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,17 +16,21 @@ import pyarrow.compute as pc
 
 from collators.chat_templates import NO_TEMPLATE, ChatTemplate, TemplateRefusal, choose_template
 from collators.columns import columns_read, read_turns, shape_of
+from collators.engines import EngineMismatch, EngineName
 from collators.errors import TokenizationError, check_choice
 from collators.labelled import Labelled
 from collators.labelling import Labeller, Rules
-from collators.ledger import LEDGER, report_ledger, report_set_aside
+from collators.ledger import LEDGER, Ledger
 from collators.message_columns import RowNames
 from collators.overflow import KEPT, TOO_LONG, Overflow
 from collators.shapes import LossMode, Turn
 from collators.tokenizers import backend_json, digest
-from collators.turns import ASSISTANT, USER
+from collators.turns import ASSISTANT, USER, Turns
 
 logger = logging.getLogger(__name__)
+
+NUM_TO_CHOOSE = 256
+"""Rows that an engine is chosen by."""
 
 
 class Tokenize:
@@ -35,6 +38,9 @@ class Tokenize:
 
     Takes a batch as a table or as a dict of lists and gives the same kind back, with the rows that are kept.
     It can be pickled; its fingerprint is that of the tokenizer's content, the options and this package's code.
+
+    `engine` names what encodes ("gigatoken", "sentencepiece" or "tokenizers"); None takes the fastest that gives the
+    ids of the tokenizer's own backend on the first batch. All give the same ids, so it is no part of the fingerprint.
     """
 
     def __init__(
@@ -47,9 +53,12 @@ class Tokenize:
         loss: LossMode = "assistant",
         train_thinking: bool = True,
         chat_template_kwargs: Mapping[str, Any] | None = None,
+        engine: EngineName | None = None,
     ) -> None:
         check_choice("overflow", overflow, get_args(Overflow))
         check_choice("loss", loss, get_args(LossMode))
+        if engine is not None:
+            check_choice("engine", engine, get_args(EngineName))
         if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
             raise TokenizationError(f"max_length={max_length!r}: expected a number of tokens, 1 or more")
         # Plain values only: what is pickled is what decides the result, and nothing that calls change.
@@ -59,6 +68,7 @@ class Tokenize:
         self._template_values = _json_values(chat_template_kwargs)
         self._rules = Rules(max_length=max_length, overflow=overflow, loss=loss, train_thinking=train_thinking)
         self._code = code_digest()
+        self._wanted_engine = engine
         self._labeller = self._new_labeller()
         self._check_tokenizer(tokenizer)
 
@@ -74,24 +84,27 @@ class Tokenize:
         read = columns_read(names)
         table = batch.select(read) if isinstance(batch, pa.Table) else _table({name: batch[name] for name in read})
         rows = self.token_rows(table)
-        counts = Counter(filter(None, rows["set_aside"].to_pylist()))
-        for report in (report_set_aside(counts, len(rows), self._labeller.facts), report_ledger(rows)):
-            if report:
-                logger.warning("%s", report)
+        ledger = Ledger()
+        ledger.add(rows)
+        for report in ledger.reports(self._labeller.facts):
+            logger.warning("%s", report)
         rows = rows.filter(pc.is_null(rows["set_aside"])).drop_columns(LEDGER)
         return rows if isinstance(batch, pa.Table) else _lists(rows)
 
-    def token_rows(self, table: pa.Table, indices: Sequence[int] | None = None) -> pa.Table:
+    def token_rows(self, table: pa.Table, indices: Sequence[int] | None = None, *, strict: bool = False) -> pa.Table:
         """Token rows of every row of `table`: those set aside have a reason in `set_aside` and no ids.
 
-        `indices` are the rows' places in the dataset, for errors. Raises as `__call__` does.
+        `indices` are the rows' places in the dataset, for errors. An engine that turns out to be wrong is given up;
+        `strict` raises EngineMismatch instead, for whoever can do earlier rows again. Raises else as `__call__` does.
         """
         ids = table["id"].combine_chunks() if "id" in table.column_names else None
         rows = RowNames(ids, indices)
         if not self.has_template and shape_of(table.column_names) != ("text",):
             raise TokenizationError(NO_TEMPLATE)
         turns = read_turns(table, rows)
-        labelled = self._labeller.label(turns)
+        if not self._has_engine and (len(table) >= NUM_TO_CHOOSE or self._wanted_engine is not None):
+            self.choose_engine(table)
+        labelled = self._label(turns, strict=strict)
         if self._rules.overflow == "error":
             self._raise_too_long(labelled, rows)
         columns = {} if ids is None else {"id": ids}
@@ -112,6 +125,35 @@ class Tokenize:
             }
         )
 
+    def choose_engine(self, table: pa.Table | None) -> None:
+        """Encode with the fastest engine that reproduces the reference on rows of `table`, spread over it.
+
+        Without a table, with the reference, unless an engine was asked for. A step that is never told, as in your own
+        `map`, chooses by its first batch of some size.
+
+        Raises:
+            TokenizationError: the engine asked for is not there, or gives other ids.
+        """
+        turns = None
+        if table is not None and not self._gave_up:
+            places = np.unique(np.linspace(0, len(table) - 1, min(len(table), NUM_TO_CHOOSE), dtype=np.int64))
+            turns = read_turns(table.take(pa.array(places)), RowNames(None, None))
+        self._labeller.choose_engine(turns, self._wanted_engine)
+        self._has_engine = True
+
+    def give_up_engine(self, mismatch: EngineMismatch) -> None:
+        """Encode with the reference from now on, unless an engine was asked for."""
+        if self._wanted_engine is not None:
+            raise TokenizationError(f"{mismatch}; leave engine={self._wanted_engine!r} out") from mismatch
+        logger.warning("%s: tokenizers encodes instead", mismatch)
+        self._gave_up = True
+        self.choose_engine(None)
+
+    @property
+    def engine(self) -> str:
+        """What encodes now."""
+        return self._labeller.encoder.engine
+
     def explain(self, table: pa.Table) -> dict[str, str]:
         """What the template says to the first row of each reason among those of `table`; most reasons need no word."""
         self.token_rows(table)
@@ -125,16 +167,27 @@ class Tokenize:
     @property
     def digest(self) -> str:
         """Equal for equal results: of the tokenizer's content, the options and this package's code."""
-        return digest(*(f"{name}={value}" for name, value in sorted(self.__getstate__().items())))
+        state = {name: value for name, value in self.__getstate__().items() if name != "_wanted_engine"}
+        return digest(*(f"{name}={value}" for name, value in sorted(state.items())))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_labeller"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_labeller", "_has_engine", "_gave_up")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._labeller = self._new_labeller()
 
+    def _label(self, turns: Turns, *, strict: bool) -> Labelled:
+        try:
+            return self._labeller.label(turns)
+        except EngineMismatch as mismatch:
+            if strict:
+                raise
+            self.give_up_engine(mismatch)
+            return self._labeller.label(turns)
+
     def _new_labeller(self) -> Labeller:
+        self._has_engine = self._gave_up = False
         template = None
         if self._template is not None:
             template = ChatTemplate(self._template, self._special_tokens, self._template_values)

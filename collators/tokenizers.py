@@ -161,4 +161,8 @@ def tokenizer_digest(tokenizer: Any) -> str:
 
 def digest(*parts: str) -> str:
     """One name for some texts: equal texts, equal name."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    name = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        name.update(len(encoded).to_bytes(8, "big") + encoded)
+    return name.hexdigest()[:32]
