@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 from collators.template_frames import Frame, read_frame
 from hf_builders.errors import SourceError
 from hf_builders.labelled_spans import Labelled, Row, text_rows, turn_rows, uneven
-from hf_builders.prepare import digest_of, load_records
+from hf_builders.prepare import load_records
 from hf_builders.prepared_rows import PreparedRows
+from hf_builders.prepared_split import digest_of_saved
 from hf_builders.quarantine import read_sources
 from hf_builders.run_config import DatasetSection
 from hf_builders.span_matching import Matcher
@@ -83,7 +84,7 @@ def check_labels(prepared: PreparedRows, progress: Callable[[int], None] = lambd
     """
     records = _load_records(prepared)
     faults = []
-    if digest_of(prepared.splits) != prepared.manifest["digest"]:
+    if digest_of_saved(prepared.splits) != prepared.manifest["digest"]:
         faults.append("the ids and labels are not those the manifest names: data/ was changed after it was prepared")
     checks = {}
     for split, rows in prepared.splits.items():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import importlib.metadata
-import json
+import logging
 import os
 import shutil
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import numpy as np
-import pyarrow.compute as pc
 
 import collators
-from collators.ledger import LEDGER
+from collators.dataset_tokenization import token_row_features, token_row_tables, with_proven_engine
+from collators.engines import EngineMismatch
 from collators.tokenization import code_digest
 from collators.tokenizers import tokenizer_digest
 from hf_builders import __version__
@@ -26,10 +24,15 @@ from hf_builders.builder import RecordBuilder
 from hf_builders.errors import ConfigError
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE
 from hf_builders.prepared_folder import drafted, write_manifest
+from hf_builders.prepared_split import SplitWriter, digest_of, save_splits
 from hf_builders.quarantine import Account, read_accounts, read_sources
 from hf_builders.registry import builder_class
 from hf_builders.run_config import DatasetSection, RunConfig, TokenizeSection
 
+logger = logging.getLogger(__name__)
+
+NO_DIFFERENCE = ("engine", "num_proc")
+"""Keys of sections that make no difference to the rows."""
 _LIBRARIES = ("datasets", "pyarrow", "numpy", "transformers", "tokenizers", "sentencepiece")
 
 
@@ -68,7 +71,7 @@ class Prepared:
     folder: Path
     splits: dict[str, SplitSummary]
     digest: str
-    """Of all ids and labels; the same whatever `num_proc` was."""
+    """Of all ids and labels; the same whatever `num_proc` and `engine` were."""
 
 
 def prepare(config: RunConfig) -> Prepared:
@@ -83,34 +86,45 @@ def prepare(config: RunConfig) -> Prepared:
     with drafted(config.output.dir) as draft:
         builder, records = load_records(config.dataset)
         tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
-        rows = collators.token_rows(records, tokenizer, num_proc=config.tokenize.num_proc, **_rules(config.tokenize))
-        collators.kept_rows(rows, max_length=config.tokenize.max_length).save_to_disk(draft / "data")
-        kept = datasets.load_from_disk(draft / "data")  # what is counted and hashed is what was written
-        _write_quarantine(draft / "quarantine", rows, Path(builder.cache_dir))
+        step = collators.Tokenize(tokenizer, engine=config.tokenize.engine, **_rules(config.tokenize))
+        quarantine = draft / "quarantine"
+        quarantine.mkdir()
+        for path in Path(builder.cache_dir).glob("quarantine-*.jsonl"):
+            shutil.copy(path, quarantine / path.name.removeprefix("quarantine-"))
+        splits = with_proven_engine(step, lambda: _write_splits(draft, records, step, config.tokenize))
+        save_splits(draft / "data", splits)
         accounts = read_accounts(Path(builder.cache_dir))
-        summaries = {split: _summarise(table, kept[split], accounts[split]) for split, table in rows.items()}
-        digest = digest_of(kept)
-        write_manifest(draft, _facts(config, builder, tokenizer, summaries, digest))
+        summaries = {split: _summarise(writer, accounts[split]) for split, writer in splits.items()}
+        digest = digest_of({split: writer.digest for split, writer in splits.items()})
+        facts = _facts(config, builder, tokenizer, summaries, digest)
+        write_manifest(draft, {**facts, "engine": step.engine})
     return Prepared(Path(config.output.dir), summaries, digest)
 
 
-def digest_of(splits: datasets.DatasetDict) -> str:
-    """SHA-256 of all ids and labels, split by split; how the rows lie in chunks and files does not show in it."""
-    digest = hashlib.sha256()
-    for split in sorted(splits):
-        columns = {name: hashlib.sha256() for name in ("length", "input_ids", "labels")}
-        for batch in splits[split].data.to_batches():
-            for name, column in columns.items():
-                values = batch.column(name)
-                flat = values if name == "length" else values.flatten()
-                column.update(flat.to_numpy().astype("<i4", copy=False).tobytes())
-        digest.update("|".join([split, *(column.hexdigest() for column in columns.values())]).encode())
-    return digest.hexdigest()
+def _write_splits(
+    draft: Path, records: datasets.DatasetDict, step: collators.Tokenize, section: TokenizeSection
+) -> dict[str, SplitWriter]:
+    splits = {}
+    for name, split in records.items():
+        writer = SplitWriter(
+            draft / f"{name}.arrow", draft / "quarantine" / f"{name}-records.jsonl", max_length=section.max_length
+        )
+        try:
+            tables = token_row_tables(split, step, section.num_proc, name=f"{name}: ")
+            writer.write(tables, token_row_features(split.features))
+        except EngineMismatch:
+            raise
+        except collators.TokenizationError as error:
+            raise collators.TokenizationError(f"{name}: {error}") from error
+        for report in writer.ledger.reports():
+            logger.warning("%s: %s", name, report)
+        splits[name] = writer
+    return splits
 
 
 def options_of(section: DatasetSection | TokenizeSection) -> dict[str, Any]:
-    """What of a section makes a difference to the rows; how many processes made them does not."""
-    return {name: value for name, value in dataclasses.asdict(section).items() if name != "num_proc"}
+    """What of a section makes a difference to the rows; who and how many made them does not."""
+    return {name: value for name, value in dataclasses.asdict(section).items() if name not in NO_DIFFERENCE}
 
 
 def _rules(section: TokenizeSection) -> dict[str, Any]:
@@ -137,43 +151,25 @@ def load_records(section: DatasetSection) -> tuple[RecordBuilder, datasets.Datas
     return builder, builder.as_dataset()
 
 
-def _write_quarantine(folder: Path, rows: datasets.DatasetDict, cache_folder: Path) -> None:
-    """The bad raw rows of the load, and the records that gave no token row."""
-    folder.mkdir()
-    for path in cache_folder.glob("quarantine-*.jsonl"):
-        shutil.copy(path, folder / path.name.removeprefix("quarantine-"))
-    for split, some in rows.items():
-        table = some.with_format("arrow")[:]
-        table = table.filter(pc.is_valid(table["set_aside"])).select(["id", "length", "set_aside"])
-        if len(table):
-            with (folder / f"{split}-records.jsonl").open("w", encoding="utf-8") as file:
-                for record in table.rename_columns(["id", "length", "reason"]).to_pylist():
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def _summarise(rows: datasets.Dataset, kept: datasets.Dataset, account: Account) -> SplitSummary:
-    reasons = pc.value_counts(rows.data.column("set_aside").drop_null())
-    lengths = kept.data.column("length").to_numpy()
-    labels = (batch.column("labels").flatten().to_numpy() for batch in kept.data.to_batches())
-    totals = {name: pc.sum(rows.data.column(name)).as_py() for name in LEDGER if name != "set_aside"}
+def _summarise(writer: SplitWriter, account: Account) -> SplitSummary:
+    totals = writer.ledger.totals
     return SplitSummary(
         rows_read=account.read,
-        rows_kept=len(kept),
+        rows_kept=writer.rows,
         left_out=dict(account.left_out),
         quarantined=dict(account.quarantined),
-        set_aside={each["values"]: each["counts"] for each in reasons.to_pylist()},
-        rows_cut=pc.sum(pc.greater(rows.data.column("cut"), 0)).as_py(),
+        set_aside=dict(writer.ledger.set_aside),
+        rows_cut=writer.ledger.rows_with["cut"],
         tokens_cut=totals["cut"],
         trained_tokens_cut=totals["cut_trained"],
         turns_cut=totals["cut_turns"],
         texts_left_out=totals["left_out"],
         control_texts=totals["control_texts"],
         tokens_straddling=totals["straddling"],
-        tokens=int(lengths.sum()),
-        trained_tokens=sum(int(np.count_nonzero(batch != collators.IGNORE_INDEX)) for batch in labels),
+        tokens=writer.tokens,
+        trained_tokens=writer.trained_tokens,
         length_percentiles={
-            name: int(np.percentile(lengths, share, method="inverted_cdf"))
-            for name, share in (("min", 0), ("50", 50), ("95", 95), ("max", 100))
+            name: writer.length_at(share) for name, share in (("min", 0), ("50", 0.5), ("95", 0.95), ("max", 1))
         },
     )
 

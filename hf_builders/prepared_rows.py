@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import collators
 from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import OptionError, SourceError, did_you_mean
-from hf_builders.prepare import options_of
+from hf_builders.prepare import NO_DIFFERENCE, options_of
 from hf_builders.prepared_folder import read_manifest
 from hf_builders.run_config import DatasetSection, RunConfig, TokenizeSection, read_run_config
 
@@ -75,7 +75,7 @@ def open_run(config: RunConfig) -> PreparedRows:
 
 def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
     for name, section in (("dataset", DatasetSection), ("tokenize", TokenizeSection)):
-        known = {each.name for each in dataclasses.fields(section)} - {"num_proc"}
+        known = {each.name for each in dataclasses.fields(section)} - set(NO_DIFFERENCE)
         if odd := sorted(known.symmetric_difference(manifest.get(name, {}))):
             raise SourceError(
                 f"{folder}: manifest.json: {name}.{odd[0]} is not as this version writes it; "

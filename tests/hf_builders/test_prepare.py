@@ -13,7 +13,8 @@ pytest.importorskip("transformers", reason="prepare tokenizes, which needs trans
 
 from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
-from hf_builders.prepare import Prepared, digest_of, prepare
+from hf_builders.prepare import Prepared, prepare
+from hf_builders.prepared_split import digest_of_saved
 from hf_builders.prepared_folder import read_manifest
 from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, TokenizeSection
 
@@ -67,7 +68,7 @@ def test_the_manifest_names_sources_options_versions_and_digest(prepared: Prepar
     assert manifest["tokenize"]["max_length"] == 2048
     assert manifest["versions"]["datasets"] == datasets.__version__
     assert manifest["splits"] == {split: dataclasses.asdict(summary) for split, summary in prepared.splits.items()}
-    assert manifest["digest"] == prepared.digest == digest_of(datasets.load_from_disk(prepared.folder / "data"))
+    assert manifest["digest"] == prepared.digest == digest_of_saved(datasets.load_from_disk(prepared.folder / "data"))
 
 
 def test_the_digest_does_not_depend_on_the_number_of_processes(prepared: Prepared, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_the_digest_shows_a_single_changed_label(prepared: Prepared) -> None:
     changed = (
         rows["train"].remove_columns("labels").add_column("labels", labels, feature=rows["train"].features["labels"])
     )
-    assert digest_of(datasets.DatasetDict({**rows, "train": changed})) != prepared.digest
+    assert digest_of_saved(datasets.DatasetDict({**rows, "train": changed})) != prepared.digest
 
 
 def test_records_without_a_token_row_are_written_with_their_reason(tmp_path: Path) -> None:

@@ -1,0 +1,142 @@
+"""The token rows of one split in, its Arrow file and its account out: written, counted and hashed in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collators import IGNORE_INDEX, TokenizationError
+from collators.dataset_tokenization import nothing_left
+from collators.ledger import LEDGER, Ledger
+
+_HASHED = ("length", "input_ids", "labels")
+
+
+class RowsDigest:
+    """SHA-256 of the ids and labels of a split; how the rows lie in chunks and files does not show in it."""
+
+    def __init__(self) -> None:
+        self._columns = {name: hashlib.sha256() for name in _HASHED}
+
+    def add(self, rows: pa.Table | pa.RecordBatch) -> None:
+        for name, column in self._columns.items():
+            for chunk in pa.chunked_array(rows.column(name)).chunks:
+                flat = chunk if name == "length" else chunk.flatten()
+                column.update(np.ascontiguousarray(flat.to_numpy(), "<i4").data)
+
+    def names(self) -> list[str]:
+        return [column.hexdigest() for column in self._columns.values()]
+
+
+def digest_of(splits: Mapping[str, RowsDigest]) -> str:
+    """One name for all splits."""
+    digest = hashlib.sha256()
+    for split in sorted(splits):
+        digest.update("|".join([split, *splits[split].names()]).encode())
+    return digest.hexdigest()
+
+
+class SplitWriter:
+    """Writes the rows to keep to an Arrow file and those set aside to a JSON Lines file, and counts both."""
+
+    def __init__(self, path: Path, set_aside: Path, *, max_length: int) -> None:
+        self.path = path
+        self.ledger = Ledger()
+        self.digest = RowsDigest()
+        self.trained_tokens = 0
+        self.num_rows_of_length = np.zeros(1, np.int64)
+        """How many rows kept have that many tokens."""
+        self.features: datasets.Features | None = None
+        self._set_aside = set_aside
+        self._max_length = max_length
+        self._shortest: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many were kept."""
+        return int(self.num_rows_of_length.sum())
+
+    @property
+    def tokens(self) -> int:
+        """Of the rows kept."""
+        return int(self.num_rows_of_length @ np.arange(len(self.num_rows_of_length)))
+
+    def write(self, tables: Iterable[pa.Table], features: datasets.Features) -> None:
+        """All tables of the split.
+
+        Raises:
+            collators.TokenizationError: no row is kept.
+        """
+        self.features = datasets.Features({name: kind for name, kind in features.items() if name not in LEDGER})
+        schema = self.features.arrow_schema
+        with (
+            pa.OSFile(str(self.path), "wb") as file,
+            pa.ipc.new_stream(file, schema) as stream,
+            self._set_aside.open("w", encoding="utf-8") as set_aside,
+        ):
+            for table in tables:
+                self.ledger.add(table)
+                is_kept = pc.is_null(table["set_aside"])
+                if table["set_aside"].null_count < len(table):
+                    self._note(table.filter(pc.invert(is_kept)), set_aside)
+                    table = table.filter(is_kept)
+                kept = table.select(schema.names).cast(schema)
+                self._count(kept)
+                stream.write_table(kept)
+        if not self.ledger.set_aside:
+            self._set_aside.unlink()
+        if not self.rows:
+            raise TokenizationError(nothing_left(self.ledger, self._shortest, self._max_length))
+
+    def length_at(self, share: float) -> int:
+        """The length that this share of the rows kept does not exceed."""
+        ends = np.cumsum(self.num_rows_of_length)
+        return int(np.searchsorted(ends, max(np.ceil(share * ends[-1]), 1)))
+
+    def _count(self, kept: pa.Table) -> None:
+        self.digest.add(kept)
+        lengths = kept["length"].to_numpy()
+        counts = np.bincount(lengths, minlength=len(self.num_rows_of_length))
+        counts[: len(self.num_rows_of_length)] += self.num_rows_of_length
+        self.num_rows_of_length = counts
+        for chunk in kept["labels"].chunks:
+            self.trained_tokens += int(np.count_nonzero(chunk.flatten().to_numpy() != IGNORE_INDEX))
+
+    def _note(self, rows: pa.Table, file: TextIO) -> None:
+        lengths = rows["length"].filter(pc.greater(rows["length"], 0))
+        if len(lengths):
+            self._shortest = min(self._shortest or lengths[0].as_py(), pc.min(lengths).as_py())
+        for record in rows.select(["id", "length", "set_aside"]).rename_columns(["id", "length", "reason"]).to_pylist():
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def save_splits(folder: Path, splits: Mapping[str, SplitWriter]) -> None:
+    """Put the files written into a folder that `datasets.load_from_disk` opens."""
+    empty = {}
+    for name, split in splits.items():
+        assert split.features is not None
+        # The fingerprint names the content: what is derived from other rows must not be taken for derived from these.
+        table = split.features.arrow_schema.empty_table()
+        empty[name] = datasets.Dataset(table, fingerprint=digest_of({name: split.digest})[:32])
+    datasets.DatasetDict(empty).save_to_disk(folder, num_shards=dict.fromkeys(empty, 1))
+    for name, split in splits.items():
+        (place,) = (folder / name).glob("*.arrow")
+        split.path.replace(place)
+
+
+def digest_of_saved(splits: datasets.DatasetDict) -> str:
+    """The digest of a prepared folder's rows as they now are."""
+    digests: dict[str, Any] = {}
+    for name, rows in splits.items():
+        digests[name] = RowsDigest()
+        for batch in rows.data.to_batches():
+            digests[name].add(batch)
+    return digest_of(digests)
