@@ -1,12 +1,17 @@
 """Conversations in, training tensors out: ids, and labels that say which tokens the model must produce.
 
-    load_tokenizer   a model folder or hub name   -> a fast tokenizer with its chat template
-    tokenize         a dataset of conversations   -> input_ids, labels, length
-    Tokenize         the same step, for your own `dataset.map(step, batched=True)`
-    token_rows       the same with every row: those set aside, and why
-    kept_rows        of those, the ones to train on
-    PaddingCollator  rows of any length           -> one padded batch of tensors
-    inspect_row      one row                      -> what of it is trained, for human eyes
+    load_tokenizer     a model folder or hub name   -> a fast tokenizer with its chat template
+    tokenize           a dataset of conversations   -> input_ids, labels, length
+    Tokenize           the same step, for your own `dataset.map(step, batched=True)`
+    token_rows         the same with every row: those set aside, and why
+    kept_rows          of those, the ones to train on
+    PaddingCollator    rows of any length           -> one padded batch of tensors
+    pack               token rows                   -> packed rows, filled to a window, their borders noted
+    PackingCollator    packed rows                  -> one batch in which no token sees another record
+    FlatRows           a dataset of token rows      -> its rows for a `DataLoader`, without a Python list
+    TokenBatchSampler  lengths of rows              -> batches within a budget of padded tokens
+    TokenTrainer       token rows and a model       -> `transformers.Trainer` that uses all of this
+    inspect_row        one row                      -> what of it is trained, for human eyes
 
 The package knows messages, tokenizers and tensors; it imports nothing from `hf_builders`, and nothing heavy
 (torch, transformers, datasets) before a name is used.
@@ -20,32 +25,47 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collators.dataset_tokenization import kept_rows, token_rows, tokenize
     from collators.errors import TokenizationError
+    from collators.flat_rows import FlatRows
     from collators.inspection import inspect_row
+    from collators.packing import pack
+    from collators.packing_collator import PackingCollator
     from collators.padding_collator import PaddingCollator
+    from collators.token_batches import TokenBatchSampler
     from collators.tokenization import Tokenize
     from collators.tokenizers import load_tokenizer
+    from collators.trainer import TokenTrainer
     from collators.turns import IGNORE_INDEX
 
 __all__ = [
     "IGNORE_INDEX",
+    "FlatRows",
+    "PackingCollator",
     "PaddingCollator",
+    "TokenBatchSampler",
+    "TokenTrainer",
     "TokenizationError",
     "Tokenize",
     "inspect_row",
     "kept_rows",
     "load_tokenizer",
+    "pack",
     "token_rows",
     "tokenize",
 ]
 
 _MODULES = {
+    "FlatRows": "flat_rows",
     "IGNORE_INDEX": "turns",
+    "PackingCollator": "packing_collator",
     "PaddingCollator": "padding_collator",
+    "TokenBatchSampler": "token_batches",
+    "TokenTrainer": "trainer",
     "TokenizationError": "errors",
     "Tokenize": "tokenization",
     "inspect_row": "inspection",
     "kept_rows": "dataset_tokenization",
     "load_tokenizer": "tokenizers",
+    "pack": "packing",
     "token_rows": "dataset_tokenization",
     "tokenize": "dataset_tokenization",
 }

@@ -29,6 +29,7 @@ from collators.turns import ASSISTANT, USER, Turns
 
 logger = logging.getLogger(__name__)
 
+_OF_ONE_PROCESS = ("_labeller", "_has_engine", "_gave_up")
 NUM_TO_CHOOSE = 256
 """Rows that an engine is chosen by."""
 
@@ -171,7 +172,7 @@ class Tokenize:
         return digest(*(f"{name}={value}" for name, value in sorted(state.items())))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_labeller", "_has_engine", "_gave_up")}
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_ONE_PROCESS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

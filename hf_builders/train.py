@@ -1,4 +1,4 @@
-"""A prepared folder in, a trained model out: `transformers.Trainer` on token rows, resumed where it was cut off."""
+"""A prepared folder in, a trained model out: `collators.TokenTrainer` on token rows, resumed where it was cut off."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def train(config: RunConfig) -> Trained:
     if section is None:
         raise ConfigError("train: the run config has no such section; configs/demo.yaml shows one")
     try:
-        import torch  # noqa: F401
-        from transformers import Trainer, set_seed
+        from transformers import set_seed
+
+        from collators.trainer import TokenTrainer
     except ImportError as error:
         raise ConfigError(f"training needs the extra: pip install 'hf-builders[train]' ({error})") from error
 
@@ -60,7 +61,7 @@ def train(config: RunConfig) -> Trained:
             )
         return _trained(folder, _state(folder), checkpoint)
     set_seed(arguments.seed)  # before the weights of a fresh model are drawn
-    trainer = Trainer(
+    trainer = TokenTrainer(
         model=_model(section, tokenizer),
         args=arguments,
         train_dataset=rows["train"],
@@ -69,6 +70,7 @@ def train(config: RunConfig) -> Trained:
             tokenizer, pad_to_multiple_of=section.pad_to_multiple_of, padding_side=section.padding_side
         ),
         processing_class=tokenizer,
+        max_tokens_per_batch=section.max_tokens_per_batch,
     )
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     trainer.save_model()
@@ -160,14 +162,21 @@ def _with_adapters(model: Any, section: LoraSection) -> Any:
 
 def _last_checkpoint(folder: Path, section: TrainSection, digest: str) -> Path | None:
     """Where to go on from: the last whole checkpoint. One of other token rows or another model is not gone on from."""
-    now = {"digest": digest, "model": asdict(section.model), "lora": section.lora and asdict(section.lora)}
+    now = {
+        "digest": digest,
+        "model": asdict(section.model),
+        "lora": section.lora and asdict(section.lora),
+        # Where in an epoch a run stood counts batches.
+        "max_tokens_per_batch": section.max_tokens_per_batch,
+    }
     note = folder / _NOTE
     if note.is_file():
         before = json.loads(note.read_text(encoding="utf-8"))
-        for key, what in (("digest", "token rows"), ("model", "model"), ("lora", "adapters")):
-            if before[key] != now[key]:
+        named = {"digest": "token rows", "model": "model", "lora": "adapters", "max_tokens_per_batch": "batches"}
+        for key, what in named.items():
+            if before.get(key) != now[key]:
                 raise SourceError(
-                    f"{folder}: is a run with other {what} ({before[key]!s:.60}, now {now[key]!s:.60}); "
+                    f"{folder}: is a run with other {what} ({before.get(key)!s:.60}, now {now[key]!s:.60}); "
                     "choose another train.output_dir, or remove the folder"
                 )
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,8 @@ pytest.importorskip("transformers", reason="prepare tokenizes, which needs trans
 from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepare import Prepared, prepare
-from hf_builders.prepared_split import digest_of_saved
 from hf_builders.prepared_folder import read_manifest
+from hf_builders.prepared_split import digest_of_saved
 from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, TokenizeSection
 
 ROOT = Path(__file__).parents[2]

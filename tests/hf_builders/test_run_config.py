@@ -84,6 +84,16 @@ def test_every_shipped_config_is_read_without_a_fault(path: Path) -> None:
             GOOD + "train: {output_dir: o, model: {config: {hidden_size: 8}}}",
             "run.yaml: train.model: config.model_type is missing; it names the architecture, such as glm or qwen2",
         ),
+        (
+            GOOD + "train: {output_dir: o, model: {pretrained: m}, max_tokens_per_batch: 0}",
+            "run.yaml: train: max_tokens_per_batch is 0; a batch needs the tokens of its longest row",
+        ),
+        (
+            GOOD + "train: {output_dir: o, model: {pretrained: m}, max_tokens_per_batch: 4096,"
+            " arguments: {per_device_train_batch_size: 8}}",
+            "run.yaml: train: max_tokens_per_batch and arguments.per_device_train_batch_size both say what a batch is;"
+            " leave one out",
+        ),
         (GOOD + "train: [1]", "run.yaml: train: is [1]; expected a mapping"),
         (
             GOOD + "train: {output_dir: out/x/model, model: {pretrained: m}}",

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch (extra train)")
 
-from collators import load_tokenizer
+from collators import PaddingCollator, load_tokenizer
+from collators.ragged import RaggedRows
 from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepare import prepare
@@ -84,6 +85,34 @@ def test_a_run_goes_on_from_its_last_checkpoint_to_the_same_loss(prepared_folder
     assert resumed.resumed_from == tmp_path / "halves" / "checkpoint-4"
     assert resumed.num_steps == 8
     assert resumed.losses == pytest.approx(whole.losses, rel=1e-5)
+
+
+BUDGET = {name: value for name, value in ARGUMENTS.items() if name != "per_device_train_batch_size"}
+
+
+def test_batches_of_a_budget_are_trained_on_and_gone_on_with(
+    prepared_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+    pad = PaddingCollator.__call__
+
+    def padded(self: PaddingCollator, rows: Any) -> Any:
+        assert isinstance(rows, RaggedRows), "rows are read flat"
+        batch = pad(self, rows)
+        shapes.append(batch["input_ids"].shape)
+        return batch
+
+    monkeypatch.setattr(PaddingCollator, "__call__", padded)
+    budget = {"arguments": BUDGET, "max_tokens_per_batch": 900}
+    whole = train(config_of(prepared_folder, tmp_path / "whole", **budget))
+    assert len(shapes) >= whole.num_steps == 8
+    assert all(num_rows * width <= 900 for num_rows, width in shapes)
+    assert len({num_rows for num_rows, _ in shapes}) > 1
+    (tmp_path / "halves").mkdir()
+    (tmp_path / "whole" / "checkpoint-4").rename(tmp_path / "halves" / "checkpoint-4")
+    assert train(config_of(prepared_folder, tmp_path / "halves", **budget)).losses == pytest.approx(whole.losses)
+    with pytest.raises(SourceError, match=r"halves: is a run with other batches \(900, now 1000\); choose another"):
+        train(config_of(prepared_folder, tmp_path / "halves", **{**budget, "max_tokens_per_batch": 1000}))
 
 
 def test_checkpoints_of_other_token_rows_are_not_gone_on_from(prepared_folder: Path, tmp_path: Path) -> None:
