@@ -128,8 +128,10 @@ def packed_features(source: Features) -> Features:
         item = getattr(source[name], "feature", None)
         if not isinstance(item, Value) or "int" not in item.dtype:
             raise TokenizationError(f"column {name!r}: expected lists of whole numbers, found {source[name]}")
+    ids = {"ids": List(source["id"])} if "id" in source else {}
     return Features(
-        {
+        ids
+        | {
             "input_ids": List(source["input_ids"].feature),
             "labels": List(source["labels"].feature),
             "position_ids": List(Value("int32")),
@@ -139,7 +141,9 @@ def packed_features(source: Features) -> Features:
     )
 
 
-def packed_table(columns: Mapping[str, Ragged], num_records: IntArray, features: Features) -> pa.Table:
+def packed_table(
+    columns: Mapping[str, Ragged], ids_of_records: pa.Array | None, num_records: IntArray, features: Features
+) -> pa.Table:
     """Packed rows of records that lie one after another, `num_records` (1 or more) in each row."""
     ids, labels = columns["input_ids"], columns["labels"]
     starts = ids.starts
@@ -156,8 +160,14 @@ def packed_table(columns: Mapping[str, Ragged], num_records: IntArray, features:
         flat = pa.array(values.astype(kind.value_type.to_pandas_dtype(), copy=False))
         return pa.ListArray.from_arrays(pa.array(borders.astype(np.int32)), flat).cast(kind)
 
+    names = {}
+    if ids_of_records is not None:
+        kind = schema.field("ids").type
+        flat = ids_of_records.cast(kind.value_type)
+        names = {"ids": pa.ListArray.from_arrays(pa.array(records.astype(np.int32)), flat).cast(kind)}
     return pa.table(
-        {
+        names
+        | {
             "input_ids": lists("input_ids", ids.values, tokens),
             "labels": lists("labels", trained, tokens),
             "position_ids": lists("position_ids", positions, tokens),

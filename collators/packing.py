@@ -43,10 +43,10 @@ def pack(
 ) -> AnyDataset:
     """Lay records together in rows of at most `max_length` tokens, so that almost nothing of a batch is padding.
 
-    Takes token rows (`tokenize`). Columns of the result: `input_ids`; `labels`, where the first token of each record is
-    -100, as it would be predicted from another record; `position_ids`, which restart at 0 in each record;
-    `seq_lengths`, the tokens of each record; `length`, those of the row. `PackingCollator` makes batches of them in
-    which no record sees another.
+    Takes token rows (`tokenize`). Columns of the result: `ids` of the records, if they have an `id`; `input_ids`;
+    `labels`, where the first token of each record is -100, as it would be predicted from another record;
+    `position_ids`, which restart at 0 in each record; `seq_lengths`, the tokens of each record; `length`, those of the
+    row. `PackingCollator` makes batches of them in which no record sees another.
 
     Every record is in one row, whole. The records that lie together are chosen among those of the whole split, by
     length (`collators.bin_packing`). They lie in a row in the order of the dataset, the rows in an order drawn by
@@ -123,13 +123,23 @@ def _packed(dataset: Dataset, *, name: str, max_length: int, overflow: PackOverf
         # By content, and by this code.
         digest(dataset._fingerprint, code_digest(), f"pack {max_length} {overflow} {seed}"),
         features,
-        lambda write: write(_packed_tables(rows, fitted, features, name=name, max_length=max_length, seed=seed)),
+        lambda write: write(
+            _packed_tables(dataset, rows, fitted, features, name=name, max_length=max_length, seed=seed)
+        ),
     )
 
 
 def _packed_tables(
-    rows: FlatRows, fitted: Fitted, features: Features, *, name: str, max_length: int, seed: int
+    dataset: Dataset,
+    rows: FlatRows,
+    fitted: Fitted,
+    features: Features,
+    *,
+    name: str,
+    max_length: int,
+    seed: int,
 ) -> Iterator[pa.Table]:
+    named = dataset.with_format("arrow", columns=["id"]) if "ids" in features else None
     packs = best_fit(fitted.lengths, max_length, seed=seed)
     num_packs = len(packs.starts) - 1
     step = max(1, _TOKENS_AT_ONCE // max_length)
@@ -143,8 +153,14 @@ def _packed_tables(
                     f"{name}row {wanted[place]}: labels and input_ids differ in length; tokenize again"
                 )
             cut = {column: cut_to(values, max_length) for column, values in columns.items()}
-            yield packed_table(cut, np.diff(starts), features)
+            ids = None if named is None else _combined(named[wanted]["id"])
+            yield packed_table(cut, ids, np.diff(starts), features)
             progress.update(len(starts) - 1)
+
+
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
 
 
 def _packed_stream(dataset: IterableDataset, *, name: str, **options: Any) -> IterableDataset:
@@ -153,7 +169,7 @@ def _packed_stream(dataset: IterableDataset, *, name: str, **options: Any) -> It
         packs_of_stream,
         features=features,
         gen_kwargs={
-            "stream": dataset.select_columns(["input_ids", "labels"]),
+            "stream": dataset.select_columns([*(["id"] if "ids" in features else []), "input_ids", "labels"]),
             "shards": list(range(dataset.num_shards)),
             "features": features,
             "report": partial(_report, name),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from datasets import Features, IterableDataset
 
-from collators.bin_packing import best_fit
+from collators.bin_packing import IntArray, best_fit
 from collators.packed_rows import PackOverflow, cut_to, fit, packed_table, taken
 from collators.ragged import Ragged, check_same_lengths, ragged
 
@@ -40,6 +40,21 @@ def packs_of_stream(
         report(packer.set_aside, packer.num_cut, packer.num_rows)
 
 
+class _Records(NamedTuple):
+    """Records one after another, and their ids if they have any."""
+
+    columns: dict[str, Ragged]
+    ids: pa.Array | None
+
+    def taken(self, rows: IntArray) -> _Records:
+        columns = {name: taken(column, rows) for name, column in self.columns.items()}
+        return _Records(columns, None if self.ids is None else self.ids.take(pa.array(rows)))
+
+    def behind(self, first: _Records) -> _Records:
+        columns = {name: _joined(first.columns[name], column) for name, column in self.columns.items()}
+        return _Records(columns, None if self.ids is None else pa.concat_arrays([first.ids, self.ids]))
+
+
 class _WindowPacker:
     """Packs what waits together with each new window; holds no more than one and a half windows of records."""
 
@@ -55,19 +70,19 @@ class _WindowPacker:
         self._max_length = max_length
         self._overflow = overflow
         self._seed = seed
-        self._waiting: dict[str, Ragged] | None = None
+        self._waiting: _Records | None = None
 
     def add(self, table: pa.Table) -> Iterator[dict[str, Any]]:
         records = self._fitting(table)
         if self._waiting is not None:
-            records = {name: _joined(self._waiting[name], column) for name, column in records.items()}
+            records = records.behind(self._waiting)
         self._waiting = None
         return self._rows(records, self._max_waiting)
 
     def flush(self) -> Iterator[dict[str, Any]]:
         return iter(()) if self._waiting is None else self._rows(self._waiting, 0)
 
-    def _fitting(self, table: pa.Table) -> dict[str, Ragged]:
+    def _fitting(self, table: pa.Table) -> _Records:
         columns = {name: ragged(name, table[name]) for name in ("input_ids", "labels")}
         check_same_lengths(columns)
         first = self.num_rows
@@ -81,11 +96,15 @@ class _WindowPacker:
         self.num_rows += len(table)
         self.set_aside += fitted.set_aside
         self.num_cut += fitted.num_cut
-        return {name: cut_to(taken(column, fitted.rows), self._max_length) for name, column in columns.items()}
+        ids = pa.concat_arrays(table["id"].chunks) if "ids" in self._features else None
+        fitting = _Records(columns, ids).taken(fitted.rows)
+        return fitting._replace(
+            columns={name: cut_to(column, self._max_length) for name, column in fitting.columns.items()}
+        )
 
-    def _rows(self, records: dict[str, Ragged], max_waiting: int) -> Iterator[dict[str, Any]]:
+    def _rows(self, records: _Records, max_waiting: int) -> Iterator[dict[str, Any]]:
         """Packed rows of `records`; of those that are not full, the emptiest wait, up to `max_waiting` records."""
-        lengths = records["input_ids"].lengths
+        lengths = records.columns["input_ids"].lengths
         packs = best_fit(lengths, self._max_length, seed=self._seed)
         num_records = np.diff(packs.starts)
         pack_of = np.repeat(np.arange(len(num_records)), num_records)
@@ -96,11 +115,10 @@ class _WindowPacker:
         waits[emptiest[np.cumsum(num_records[emptiest]) <= max_waiting]] = True
         is_waiting = waits[pack_of]
         if waits.any():
-            rows = np.sort(packs.order[is_waiting])
-            self._waiting = {name: taken(column, rows) for name, column in records.items()}
-        whole = {name: taken(column, packs.order[~is_waiting]) for name, column in records.items()}
+            self._waiting = records.taken(np.sort(packs.order[is_waiting]))
         if not waits.all():
-            yield from packed_table(whole, num_records[~waits], self._features).to_pylist()
+            whole = records.taken(packs.order[~is_waiting])
+            yield from packed_table(whole.columns, whole.ids, num_records[~waits], self._features).to_pylist()
 
 
 def _joined(first: Ragged, second: Ragged) -> Ragged:

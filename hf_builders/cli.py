@@ -157,6 +157,8 @@ def _prepare(options: argparse.Namespace) -> None:
         for kind in ("left_out", "quarantined", "set_aside"):
             for reason, count in getattr(summary, kind).items():
                 print(f"{split}: {count:,} rows {kind.replace('_', ' ')}: {reason}")
+        if (packed := summary.packed) is not None:
+            print(f"{split}: packed in {packed.rows:,} rows of {packed.max_length:,} tokens, {packed.fill:.2%} full")
         if summary.rows_cut:
             print(
                 f"{split}: {summary.rows_cut:,} rows cut to max_length, by {summary.tokens_cut:,} tokens in all, "
@@ -197,7 +199,8 @@ def _check(prepared: PreparedRows) -> bool:
 
     from hf_builders.label_check import check_labels
 
-    with tqdm(total=sum(map(len, prepared.splits.values())), desc="check", unit=" rows") as bar:
+    num_rows = sum(summary["rows_kept"] for summary in prepared.manifest["splits"].values())
+    with tqdm(total=num_rows, desc="check", unit=" rows") as bar:
         check = check_labels(prepared, bar.update)
     _print_table(
         [_CHECKED_COLUMNS, *((name, *map("{:,}".format, split.counts())) for name, split in check.splits.items())]

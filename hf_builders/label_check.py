@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from collators.template_frames import Frame, read_frame
 from hf_builders.errors import SourceError
 from hf_builders.labelled_spans import Labelled, Row, text_rows, turn_rows, uneven
+from hf_builders.packed_rows import is_packed, token_row_batches
 from hf_builders.prepare import load_records
 from hf_builders.prepared_rows import PreparedRows
 from hf_builders.prepared_split import digest_of_saved
@@ -29,7 +30,6 @@ from hf_builders.run_config import DatasetSection
 from hf_builders.span_matching import Matcher
 from hf_builders.spoken_turns import Said, Utterance, chosen_utterances
 
-_BATCH_SIZE = 1000
 _NUM_SHOWN = 10
 _NOT_ALL = "does not fit: with loss=all, every turn is trained but those of loss=false"
 
@@ -89,12 +89,16 @@ def check_labels(prepared: PreparedRows, progress: Callable[[int], None] = lambd
     checks = {}
     for split, rows in prepared.splits.items():
         summary = prepared.manifest["splits"][split]
-        checks[split] = check_rows(
-            rows, records[split], prepared.tokenizer, prepared.manifest["tokenize"], progress=progress
+        check = checks[split] = check_rows(
+            rows,
+            records[split],
+            prepared.tokenizer,
+            {**prepared.manifest["tokenize"], "packed_length": prepared.manifest["pack"].get("max_length")},
+            progress=progress,
         )
-        num_expected = len(rows) + sum(summary["set_aside"].values())
-        if len(records[split]) != num_expected or len(rows) != summary["rows_kept"]:
-            fact = f"{len(records[split]):,} records, and {len(rows):,} rows of {summary['rows_kept']:,} kept"
+        num_expected = check.rows + sum(summary["set_aside"].values())
+        if len(records[split]) != num_expected or check.rows != summary["rows_kept"]:
+            fact = f"{len(records[split]):,} records, and {check.rows:,} rows of {summary['rows_kept']:,} kept"
             faults.append(f"{split}: {fact}, {sum(summary['set_aside'].values()):,} set aside: rows have come or gone")
     return Check(checks, faults)
 
@@ -130,6 +134,7 @@ class _Checker:
     def __init__(self, records: datasets.Dataset, tokenizer: Any, options: Mapping[str, Any]) -> None:
         backend = tokenizer.backend_tokenizer
         self._max_length, self._overflow = options["max_length"], options["overflow"]
+        self._packed_length = options.get("packed_length") or self._max_length
         self._is_text = "text" in records.column_names
         self._loss = "assistant" if self._is_text else options["loss"]  # all of a plain text is trained anyhow
         frame = read_frame(tokenizer, options["template"], options.get("chat_template_kwargs"))
@@ -149,16 +154,21 @@ class _Checker:
         self._found = SplitCheck()
 
     def check(self, rows: datasets.Dataset, progress: Callable[[int], None]) -> SplitCheck:
-        ids, own = (dataset.with_format("arrow")[:]["id"].combine_chunks() for dataset in (self._records, rows))
+        ids = self._records.with_format("arrow")["id"][:].combine_chunks()
+        own = rows.with_format("arrow")["ids" if is_packed(rows) else "id"][:].combine_chunks()
+        own = own.flatten() if is_packed(rows) else own
         if pc.count_distinct(ids).as_py() != len(ids):
             raise SourceError("two records have the same id, so rows cannot be compared with their records")
         if pc.count_distinct(own).as_py() != len(own):
             self._found.fail("two rows", "have the same id")
-        for table in rows.with_format("arrow").iter(_BATCH_SIZE):
-            (batch,) = table.combine_chunks().to_batches()
-            self._found.rows += len(batch)
-            self._check_batch(batch, pc.index_in(batch.column("id"), value_set=ids))
-            progress(len(batch))
+        tables = token_row_batches(
+            rows, self._found.fail, max_length=self._packed_length, first_trained=self._loss == "all" or self._is_text
+        )
+        for table in tables:
+            for batch in table.combine_chunks().to_batches():
+                self._found.rows += len(batch)
+                self._check_batch(batch, pc.index_in(batch.column("id"), value_set=ids))
+                progress(len(batch))
         return self._found
 
     def _check_batch(self, batch: pa.RecordBatch, places: pa.Array) -> None:

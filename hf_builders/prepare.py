@@ -8,6 +8,7 @@ import importlib.metadata
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ from hf_builders.builder import RecordBuilder
 from hf_builders.errors import ConfigError
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE
 from hf_builders.prepared_folder import drafted, write_manifest
-from hf_builders.prepared_split import SplitWriter, digest_of, save_splits
+from hf_builders.prepared_split import SplitWriter, WrittenSplit, digest_of, pack_split, save_splits
 from hf_builders.quarantine import Account, read_accounts, read_sources
 from hf_builders.registry import builder_class
-from hf_builders.run_config import DatasetSection, RunConfig, TokenizeSection
+from hf_builders.run_config import DatasetSection, PackSection, RunConfig, TokenizeSection
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +38,23 @@ _LIBRARIES = ("datasets", "pyarrow", "numpy", "transformers", "tokenizers", "sen
 
 
 @dataclass(frozen=True)
+class PackSummary:
+    rows: int
+    """Packed rows."""
+    max_length: int
+    """Tokens one can hold."""
+    fill: float
+    """The share of these that is there, of all rows together."""
+
+
+@dataclass(frozen=True)
 class SplitSummary:
     """One split of a prepared folder in numbers. Rows: `read = kept + left_out + quarantined + set_aside`."""
 
     rows_read: int
     rows_kept: int
+    packed: PackSummary | None
+    """How they were laid together; None where a row is a record."""
     left_out: dict[str, int]
     """Good raw rows the dataset's options keep out, by reason."""
     quarantined: dict[str, int]
@@ -91,39 +104,50 @@ def prepare(config: RunConfig) -> Prepared:
         quarantine.mkdir()
         for path in Path(builder.cache_dir).glob("quarantine-*.jsonl"):
             shutil.copy(path, quarantine / path.name.removeprefix("quarantine-"))
-        splits = with_proven_engine(step, lambda: _write_splits(draft, records, step, config.tokenize))
-        save_splits(draft / "data", splits)
         accounts = read_accounts(Path(builder.cache_dir))
-        summaries = {split: _summarise(writer, accounts[split]) for split, writer in splits.items()}
-        digest = digest_of({split: writer.digest for split, writer in splits.items()})
-        facts = _facts(config, builder, tokenizer, summaries, digest)
-        write_manifest(draft, {**facts, "engine": step.engine})
+        splits, summaries = with_proven_engine(step, lambda: _write_splits(draft, records, step, config, accounts))
+        save_splits(draft / "data", splits)
+        digest = digest_of({name: split.digest for name, split in splits.items()})
+        write_manifest(draft, _facts(config, builder, tokenizer, step.engine, summaries, digest))
     return Prepared(Path(config.output.dir), summaries, digest)
 
 
 def _write_splits(
-    draft: Path, records: datasets.DatasetDict, step: collators.Tokenize, section: TokenizeSection
-) -> dict[str, SplitWriter]:
-    splits = {}
+    draft: Path,
+    records: datasets.DatasetDict,
+    step: collators.Tokenize,
+    config: RunConfig,
+    accounts: Mapping[str, Account],
+) -> tuple[dict[str, WrittenSplit], dict[str, SplitSummary]]:
+    splits, summaries = {}, {}
+    section = config.tokenize
     for name, split in records.items():
         writer = SplitWriter(
             draft / f"{name}.arrow", draft / "quarantine" / f"{name}-records.jsonl", max_length=section.max_length
         )
         try:
             tables = token_row_tables(split, step, section.num_proc, name=f"{name}: ")
-            writer.write(tables, token_row_features(split.features))
+            written = writer.write(tables, token_row_features(split.features))
         except EngineMismatch:
             raise
         except collators.TokenizationError as error:
             raise collators.TokenizationError(f"{name}: {error}") from error
         for report in writer.ledger.reports():
             logger.warning("%s: %s", name, report)
-        splits[name] = writer
-    return splits
+        packed = None
+        if config.pack is not None:
+            window = config.pack.max_length or section.max_length
+            written, num_packed = pack_split(written, config.pack, window)
+            packed = PackSummary(num_packed, window, round(writer.tokens / num_packed / window, 6))
+        splits[name] = written
+        summaries[name] = _summarise(writer, accounts[name], packed)
+    return splits, summaries
 
 
-def options_of(section: DatasetSection | TokenizeSection) -> dict[str, Any]:
+def options_of(section: DatasetSection | TokenizeSection | PackSection | None) -> dict[str, Any]:
     """What of a section makes a difference to the rows; who and how many made them does not."""
+    if section is None:
+        return {}
     return {name: value for name, value in dataclasses.asdict(section).items() if name not in NO_DIFFERENCE}
 
 
@@ -151,11 +175,12 @@ def load_records(section: DatasetSection) -> tuple[RecordBuilder, datasets.Datas
     return builder, builder.as_dataset()
 
 
-def _summarise(writer: SplitWriter, account: Account) -> SplitSummary:
+def _summarise(writer: SplitWriter, account: Account, packed: PackSummary | None) -> SplitSummary:
     totals = writer.ledger.totals
     return SplitSummary(
         rows_read=account.read,
         rows_kept=writer.rows,
+        packed=packed,
         left_out=dict(account.left_out),
         quarantined=dict(account.quarantined),
         set_aside=dict(writer.ledger.set_aside),
@@ -175,18 +200,26 @@ def _summarise(writer: SplitWriter, account: Account) -> SplitSummary:
 
 
 def _facts(
-    config: RunConfig, builder: RecordBuilder, tokenizer: Any, splits: dict[str, SplitSummary], digest: str
+    config: RunConfig,
+    builder: RecordBuilder,
+    tokenizer: Any,
+    engine: str,
+    splits: dict[str, SplitSummary],
+    digest: str,
 ) -> dict[str, Any]:
+    libraries = dict.fromkeys([*_LIBRARIES, engine])
     return {
         "format": 1,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "dataset": options_of(config.dataset),
         "tokenize": options_of(config.tokenize),
+        "pack": options_of(config.pack),
         "sources": read_sources(Path(builder.cache_dir)),
         "tokenizer_digest": tokenizer_digest(tokenizer),
         "records_hash": builder.hash,
         "code_digest": code_digest(),
-        "versions": {"hf-builders": __version__, **{name: importlib.metadata.version(name) for name in _LIBRARIES}},
+        "versions": {"hf-builders": __version__, **{name: importlib.metadata.version(name) for name in libraries}},
+        "engine": engine,
         "splits": {split: dataclasses.asdict(summary) for split, summary in splits.items()},
         "digest": digest,
     }

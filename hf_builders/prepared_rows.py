@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 import collators
 from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import OptionError, SourceError, did_you_mean
+from hf_builders.packed_rows import is_packed
 from hf_builders.prepare import NO_DIFFERENCE, options_of
 from hf_builders.prepared_folder import read_manifest
-from hf_builders.run_config import DatasetSection, RunConfig, TokenizeSection, read_run_config
+from hf_builders.run_config import DatasetSection, PackSection, RunConfig, TokenizeSection, read_run_config
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class PlacedRow:
 
     def __str__(self) -> str:
         tokens, trained = len(self.row["labels"]), sum(label != collators.IGNORE_INDEX for label in self.row["labels"])
-        return f"{self.split}[{self.place}]  id {self.row['id']}  {tokens:,} tokens, {trained:,} trained"
+        whose = f"id {self.row['id']}" if "id" in self.row else f"ids {', '.join(map(str, self.row['ids']))}"
+        return f"{self.split}[{self.place}]  {whose}  {tokens:,} tokens, {trained:,} trained"
 
 
 def open_prepared(place: str | Path) -> PreparedRows:
@@ -65,16 +67,25 @@ def open_prepared(place: str | Path) -> PreparedRows:
 def open_run(config: RunConfig) -> PreparedRows:
     """Open what a run config names, if it was prepared as the config says. Raises as `open_prepared` does."""
     manifest = read_manifest(config.output.dir)
-    for name, now in (("dataset", options_of(config.dataset)), ("tokenize", options_of(config.tokenize))):
+    for name in ("dataset", "tokenize", "pack"):
+        now, then = options_of(getattr(config, name)), manifest.get(name, {})
+        if bool(now) != bool(then):
+            facts = ("with packed rows", "without") if then else ("without packed rows", "with them")
+            raise SourceError(
+                f"{config.output.dir}: was prepared {facts[0]}, the run config is {facts[1]}; "
+                "run `hf-builders prepare` again"
+            )
         for key, value in now.items():
-            if (before := manifest[name].get(key)) != value:
+            if (before := then.get(key)) != value:
                 fact = f"was prepared with {name}.{key}={before!r}, the run config says {value!r}"
                 raise SourceError(f"{config.output.dir}: {fact}; run `hf-builders prepare` again")
     return _open(Path(config.output.dir), manifest)
 
 
 def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
-    for name, section in (("dataset", DatasetSection), ("tokenize", TokenizeSection)):
+    for name, section in (("dataset", DatasetSection), ("tokenize", TokenizeSection), ("pack", PackSection)):
+        if name == "pack" and not manifest.get(name, True):
+            continue
         known = {each.name for each in dataclasses.fields(section)} - set(NO_DIFFERENCE)
         if odd := sorted(known.symmetric_difference(manifest.get(name, {}))):
             raise SourceError(
@@ -87,6 +98,15 @@ def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
         raise SourceError(f"{folder}: {name} has changed since it was prepared; run `hf-builders prepare` again")
     splits = datasets.load_from_disk(folder.expanduser() / "data")
     return PreparedRows(folder.expanduser(), manifest, splits, tokenizer)
+
+
+def _place_of(rows: datasets.Dataset, id: str) -> int:
+    """The row with the record of this id; -1 if there is none."""
+    if not is_packed(rows):
+        return int(pc.index(rows.data.column("id"), id).as_py())
+    names = rows.with_format("arrow")["ids"][:].combine_chunks()
+    place = pc.index(names.flatten(), id).as_py()
+    return int(pc.list_parent_indices(names)[place].as_py()) if place >= 0 else -1
 
 
 def pick_rows(
@@ -102,7 +122,7 @@ def pick_rows(
         raise OptionError(f"no split {split!r}{did_you_mean(split, splits)}; prepared were {', '.join(splits)}")
     found = False
     for name in [split] if split is not None else splits:
-        first = row if id is None else pc.index(splits[name].data.column("id"), id).as_py()
+        first = row if id is None else _place_of(splits[name], id)
         for place in range(first, min(first + num_rows, len(splits[name]))) if first >= 0 else ():
             found = True
             yield PlacedRow(name, place, splits[name][place])

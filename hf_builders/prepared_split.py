@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collators import IGNORE_INDEX, TokenizationError
+from collators import IGNORE_INDEX, TokenizationError, pack
 from collators.dataset_tokenization import nothing_left
 from collators.ledger import LEDGER, Ledger
+from hf_builders.run_config import PackSection
 
 _HASHED = ("length", "input_ids", "labels")
 
@@ -44,18 +46,26 @@ def digest_of(splits: Mapping[str, RowsDigest]) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class WrittenSplit:
+    """The rows of a split in an Arrow file."""
+
+    path: Path
+    features: datasets.Features
+    digest: RowsDigest
+
+
 class SplitWriter:
     """Writes the rows to keep to an Arrow file and those set aside to a JSON Lines file, and counts both."""
 
     def __init__(self, path: Path, set_aside: Path, *, max_length: int) -> None:
-        self.path = path
         self.ledger = Ledger()
-        self.digest = RowsDigest()
         self.trained_tokens = 0
         self.num_rows_of_length = np.zeros(1, np.int64)
         """How many rows kept have that many tokens."""
-        self.features: datasets.Features | None = None
+        self._path = path
         self._set_aside = set_aside
+        self._digest = RowsDigest()
         self._max_length = max_length
         self._shortest: int | None = None
 
@@ -69,16 +79,16 @@ class SplitWriter:
         """Of the rows kept."""
         return int(self.num_rows_of_length @ np.arange(len(self.num_rows_of_length)))
 
-    def write(self, tables: Iterable[pa.Table], features: datasets.Features) -> None:
-        """All tables of the split.
+    def write(self, tables: Iterable[pa.Table], features: datasets.Features) -> WrittenSplit:
+        """Write all tables of the split, which have the columns `features`.
 
         Raises:
             collators.TokenizationError: no row is kept.
         """
-        self.features = datasets.Features({name: kind for name, kind in features.items() if name not in LEDGER})
-        schema = self.features.arrow_schema
+        kept_features = datasets.Features({name: kind for name, kind in features.items() if name not in LEDGER})
+        schema = kept_features.arrow_schema
         with (
-            pa.OSFile(str(self.path), "wb") as file,
+            pa.OSFile(str(self._path), "wb") as file,
             pa.ipc.new_stream(file, schema) as stream,
             self._set_aside.open("w", encoding="utf-8") as set_aside,
         ):
@@ -95,6 +105,7 @@ class SplitWriter:
             self._set_aside.unlink()
         if not self.rows:
             raise TokenizationError(nothing_left(self.ledger, self._shortest, self._max_length))
+        return WrittenSplit(self._path, kept_features, self._digest)
 
     def length_at(self, share: float) -> int:
         """The length that this share of the rows kept does not exceed."""
@@ -102,7 +113,7 @@ class SplitWriter:
         return int(np.searchsorted(ends, max(np.ceil(share * ends[-1]), 1)))
 
     def _count(self, kept: pa.Table) -> None:
-        self.digest.add(kept)
+        self._digest.add(kept)
         lengths = kept["length"].to_numpy()
         counts = np.bincount(lengths, minlength=len(self.num_rows_of_length))
         counts[: len(self.num_rows_of_length)] += self.num_rows_of_length
@@ -118,15 +129,35 @@ class SplitWriter:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def save_splits(folder: Path, splits: Mapping[str, SplitWriter]) -> None:
+def pack_split(rows: WrittenSplit, section: PackSection, max_length: int) -> tuple[WrittenSplit, int]:
+    """Pack what was written, in a file that takes its place; and how many packed rows that makes."""
+    source = datasets.Dataset(
+        datasets.table.MemoryMappedTable.from_file(str(rows.path)), fingerprint=digest_of({"": rows.digest})[:32]
+    )
+    packed = pack(source, max_length, seed=section.seed)
+    (file,) = packed.cache_files
+    digest = RowsDigest()
+    with pa.OSFile(file["filename"]) as raw, pa.ipc.open_stream(raw) as stream:
+        for batch in stream:
+            digest.add(batch)
+    rows.path.unlink()
+    return WrittenSplit(Path(file["filename"]), packed.features, digest), len(packed)
+
+
+def save_splits(folder: Path, splits: Mapping[str, WrittenSplit]) -> None:
     """Put the files written into a folder that `datasets.load_from_disk` opens."""
     empty = {}
     for name, split in splits.items():
-        assert split.features is not None
         # The fingerprint names the content: what is derived from other rows must not be taken for derived from these.
         table = split.features.arrow_schema.empty_table()
         empty[name] = datasets.Dataset(table, fingerprint=digest_of({name: split.digest})[:32])
-    datasets.DatasetDict(empty).save_to_disk(folder, num_shards=dict.fromkeys(empty, 1))
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()  # these would tell of 0 rows
+    try:
+        datasets.DatasetDict(empty).save_to_disk(folder, num_shards=dict.fromkeys(empty, 1))
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
     for name, split in splits.items():
         (place,) = (folder / name).glob("*.arrow")
         split.path.replace(place)

@@ -81,6 +81,16 @@ class TokenizeSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackSection:
+    """How token rows are laid together in packed rows; see `collators.pack`."""
+
+    max_length: int | None = None
+    """Tokens of a packed row; left out, `tokenize.max_length`."""
+    seed: int = 0
+    """Draws the order of the packed rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputSection:
     dir: str
     """`prepare` writes this folder anew, as a whole."""
@@ -140,10 +150,21 @@ class RunConfig:
     dataset: DatasetSection
     tokenize: TokenizeSection
     output: OutputSection
+    pack: PackSection | None = None
+    """Left out, a row is a record. `pack: {}` packs to `tokenize.max_length`."""
     train: TrainSection | None = None
     """Left out where only `prepare` is wanted."""
 
     def contradictions(self) -> Iterator[str]:
+        if self.pack is not None and self.pack.seed < 0:
+            yield f"pack.seed is {self.pack.seed}; it takes whole numbers from 0"
+        if self.pack is not None and (self.pack.max_length or self.tokenize.max_length) < self.tokenize.max_length:
+            yield (
+                f"pack.max_length is {self.pack.max_length}, less than tokenize.max_length, "
+                f"{self.tokenize.max_length}: no record is cut to be packed"
+            )
+        if self.pack is not None and self.train is not None and self.train.padding_side == "left":
+            yield "train.padding_side: left does not go with pack; packed rows are full, leave it out"
         if self.train is not None:
             prepared, trained = (Path(each).expanduser().resolve() for each in (self.output.dir, self.train.output_dir))
             if prepared == trained or prepared in trained.parents or trained in prepared.parents:

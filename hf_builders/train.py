@@ -61,14 +61,13 @@ def train(config: RunConfig) -> Trained:
             )
         return _trained(folder, _state(folder), checkpoint)
     set_seed(arguments.seed)  # before the weights of a fresh model are drawn
+    model = _model(section, tokenizer)
     trainer = TokenTrainer(
-        model=_model(section, tokenizer),
+        model=model,
         args=arguments,
         train_dataset=rows["train"],
         eval_dataset=rows.get("validation"),
-        data_collator=collators.PaddingCollator(
-            tokenizer, pad_to_multiple_of=section.pad_to_multiple_of, padding_side=section.padding_side
-        ),
+        data_collator=_collator(config, section, tokenizer, model),
         processing_class=tokenizer,
         max_tokens_per_batch=section.max_tokens_per_batch,
     )
@@ -76,6 +75,15 @@ def train(config: RunConfig) -> Trained:
     trainer.save_model()
     trainer.save_state()
     return _trained(folder, asdict(trainer.state), checkpoint)
+
+
+def _collator(config: RunConfig, section: TrainSection, tokenizer: Any, model: Any) -> Any:
+    if config.pack is not None:
+        attention = model.config._attn_implementation
+        return collators.PackingCollator(tokenizer, attention=attention, pad_to_multiple_of=section.pad_to_multiple_of)
+    return collators.PaddingCollator(
+        tokenizer, pad_to_multiple_of=section.pad_to_multiple_of, padding_side=section.padding_side
+    )
 
 
 def _trained(folder: Path, state: dict[str, Any], checkpoint: Path | None) -> Trained:

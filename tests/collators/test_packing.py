@@ -30,6 +30,7 @@ from collators import IGNORE_INDEX, TokenizationError, load_tokenizer, pack, tok
 
 FEATURES = Features(
     {
+        "ids": List(Value("string")),
         "input_ids": List(Value("int32")),
         "labels": List(Value("int32")),
         "position_ids": List(Value("int32")),
@@ -50,16 +51,19 @@ def token_rows(lengths: list[int], features: Features = TOKEN_ROWS) -> Dataset:
     return Dataset.from_dict({"id": names, "input_ids": ids, "labels": labels}, features=features)
 
 
-def records_of(rows: Any) -> Counter[Record]:
+def records_of(rows: Any, *, named: bool = True) -> Counter[Record]:
     """The records of packed rows, after a look at what every packed row must be."""
     found: Counter[Record] = Counter()
     for row in rows:
-        assert list(row) == list(FEATURES)
+        assert list(row) == list(FEATURES)[not named :]
         lengths = row["seq_lengths"]
         assert sum(lengths) == row["length"] == len(row["input_ids"]) == len(row["labels"])
+        names = row["ids"] if named else [f"r{row['input_ids'][0] // 1000}"] * len(lengths)
+        assert len(names) == len(lengths)
         assert row["position_ids"] == [place for length in lengths for place in range(length)]
         ends = np.cumsum(lengths).tolist()
-        for start, end in zip([0, *ends], ends, strict=False):
+        for name, start, end in zip(names, [0, *ends], ends, strict=False):
+            assert name == f"r{row['input_ids'][start] // 1000}" or not named
             found[tuple(row["input_ids"][start:end]), tuple(row["labels"][start:end])] += 1
     return found
 
@@ -73,6 +77,7 @@ def test_records_lie_one_after_another_with_positions_from_zero_and_an_untrained
     rows = pack(token_rows([3, 5]), 8)
     assert rows.features == FEATURES
     assert rows[:] == {
+        "ids": [["r0", "r1"]],
         "input_ids": [[0, 1, 2, 1000, 1001, 1002, 1003, 1004]],
         "labels": [[-100, 1, 2, -100, 1001, -100, 1003, 1004]],
         "position_ids": [[0, 1, 2, 0, 1, 2, 3, 4]],
@@ -383,9 +388,9 @@ def test_conversations_go_from_tokenize_to_packed_rows(tokenizer_of: Callable[..
     rows = tokenize(data, tokenizer, max_length=64)
     expected = expected_records(rows)
     assert expected.total() == 29
-    assert records_of(pack(rows, 64)) == expected
+    assert records_of(pack(rows, 64), named=False) == expected
     streamed = pack(tokenize(data.to_iterable_dataset(), tokenizer, max_length=64), 64)
-    assert records_of(list(streamed)) == expected
+    assert records_of(list(streamed), named=False) == expected
 
 
 @pytest.mark.realdata

@@ -48,9 +48,7 @@ def test_results_come_in_order_and_errors_as_they_are(processes: int) -> None:
 
 
 def test_a_killed_process_is_told() -> None:
-    with pytest.raises(
-        TokenizationError, match="a process was killed, perhaps for memory; try again with a lower"
-    ):
+    with pytest.raises(TokenizationError, match="a process was killed, perhaps for memory; try again with a lower"):
         list(in_order(die, tables(), processes=2))
 
 
