@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 from datasets import Dataset, DatasetInfo, Features, is_caching_enabled
 from datasets.table import InMemoryTable, MemoryMappedTable
+
+from collators.errors import TokenizationError
 
 Write = Callable[[Iterable[pa.Table]], None]
 
@@ -36,10 +39,11 @@ def cached_table(source: Dataset, fingerprint: str, features: Features, make: Ca
         return Dataset(table, info=info, split=source.split, fingerprint=fingerprint)
     path = source._get_cache_file_path(fingerprint)
     if not (is_caching_enabled() and os.path.exists(path)):
-        draft = f"{path}.draft-{os.getpid()}"
+        # Threads, and machines that share the folder, may write the same rows at a time.
+        draft = f"{path}.draft-{uuid.uuid4().hex}"
 
         def write(tables: Iterable[pa.Table]) -> None:
-            with pa.OSFile(draft, "wb") as file, pa.ipc.new_stream(file, schema) as stream:
+            with _opened(draft) as file, pa.ipc.new_stream(file, schema) as stream:
                 for table in tables:
                     stream.write_table(table.cast(schema))
 
@@ -50,3 +54,13 @@ def cached_table(source: Dataset, fingerprint: str, features: Features, make: Ca
             if os.path.exists(draft):
                 os.remove(draft)
     return Dataset(MemoryMappedTable.from_file(path), info=info, split=source.split, fingerprint=fingerprint)
+
+
+def _opened(path: str) -> pa.OSFile:
+    try:
+        return pa.OSFile(path, "wb")
+    except OSError as error:
+        raise TokenizationError(
+            f"{os.path.dirname(path)}: the cache of the dataset cannot be written ({error.strerror or error}); save "
+            "the dataset to a folder of your own (save_to_disk, load_from_disk), or call datasets.disable_caching()"
+        ) from error

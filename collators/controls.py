@@ -7,9 +7,10 @@ ids are those it gives, with every habit it has around control tokens (stripped 
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,9 @@ class GuardedBackend:
             if token.special or token.content in written
         }
         names = {text: control.name for text, control in self.controls.items()}
-        self.backend: Tokenizer = _with_other_tokens(original, names) or _rewritten(state, names)
+        self.backend: Tokenizer = (
+            _with_other_tokens(original, names) or _edited(state, self.controls.values()) or _rewritten(state, names)
+        )
         for text, control in self.controls.items():
             if self.backend.token_to_id(control.name) != control.id:
                 raise TokenizationError(
@@ -93,25 +96,39 @@ def guarded_backend(state: str, examples: tuple[str, ...]) -> GuardedBackend:
     return GuardedBackend(state, examples)
 
 
-@lru_cache(maxsize=2)
-def backend_of(state: str) -> Tokenizer:
-    """The backend as it is, kept likewise."""
+_MOST_BACKENDS = 2
+_backends: dict[str, Tokenizer] = {}
+
+
+def backend_of(state: str, living: Tokenizer | None = None) -> Tokenizer:
+    """The backend of this JSON, kept likewise; made from a living one of the same JSON, it is there at once."""
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_str(state)
+    if state not in _backends:
+        copied = None
+        if living is not None:
+            copied = _with_other_tokens(living, {}, parts=("normalizer", "pre_tokenizer", "post_processor", "decoder"))
+        while len(_backends) >= _MOST_BACKENDS:
+            del _backends[next(iter(_backends))]
+        _backends[state] = copied or Tokenizer.from_str(state)
+    return _backends[state]
 
 
-def _with_other_tokens(original: Tokenizer, names: Mapping[str, str]) -> Tokenizer | None:
-    """The same backend around the same model in memory; None where the model's own vocabulary has a control token."""
+def _with_other_tokens(
+    original: Tokenizer, names: Mapping[str, str], *, parts: Sequence[str] = ("normalizer", "pre_tokenizer", "decoder")
+) -> Tokenizer | None:
+    """The same backend around the same model in memory; None where the model's own vocabulary has a control token.
+
+    Left out of `parts`, a post-processor adds no tokens around a text and trims no offsets.
+    """
     from tokenizers import AddedToken, Tokenizer
 
     if any(original.model.token_to_id(text) is not None for text in names):
         return None
     backend = Tokenizer(original.model)
-    # No post-processor: it would add tokens around a text and trim offsets.
-    for part in ("normalizer", "pre_tokenizer", "decoder"):
+    for part in parts:
         if (own := getattr(original, part)) is not None:
-            setattr(backend, part, own)
+            setattr(backend, part, copy.deepcopy(own))  # its owner may change it
     tokens = sorted(original.get_added_tokens_decoder().items())
     flags = ("single_word", "lstrip", "rstrip", "normalized", "special")
     backend.add_tokens(
@@ -122,6 +139,30 @@ def _with_other_tokens(original: Tokenizer, names: Mapping[str, str]) -> Tokeniz
     )
     ids = [backend.token_to_id(names.get(token.content, token.content)) for _, token in tokens]
     return backend if ids == [id_ for id_, _ in tokens] else None
+
+
+def _edited(state: str, controls: Iterable[Control]) -> Tokenizer | None:
+    """The backend made anew from its JSON, edited as a text, which is faster; None where that is not so simple."""
+    from tokenizers import Tokenizer
+
+    for control in controls:
+        old, new = json.dumps(control.text, ensure_ascii=False), json.dumps(control.name)
+        if state.count(f'"content":{old},') != 1:
+            return None
+        # In the list of added tokens, and as a piece of the model; no two pieces have the same id.
+        for before, after in (
+            ('"content":', ","),
+            ('"unk_token":', ","),
+            ("", f":{control.id},"),
+            ("", f":{control.id}}}"),
+        ):
+            state = state.replace(before + old + after, before + new + after)
+    try:
+        backend = Tokenizer.from_str(state)
+    except Exception:  # tokenizers raises just that: a merge makes a piece that now has another name
+        return None
+    backend.post_processor = None
+    return backend
 
 
 def _rewritten(state: str, names: Mapping[str, str]) -> Tokenizer:
@@ -146,4 +187,6 @@ def _rename_in_model(model: dict[str, Any], names: Mapping[str, str]) -> None:
     if isinstance(model.get("unk_token"), str):
         model["unk_token"] = names.get(model["unk_token"], model["unk_token"])
     if model.get("merges"):
-        model["merges"] = [merge for merge in model["merges"] if "".join(merge) not in names]
+        model["merges"] = [
+            merge for merge in model["merges"] if "".join(merge) not in names and names.keys().isdisjoint(merge)
+        ]

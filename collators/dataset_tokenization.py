@@ -185,8 +185,12 @@ def _every_row(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | N
     )
 
 
-def token_row_tables(records: Dataset, step: Tokenize, num_proc: int | None, *, name: str = "") -> Iterator[pa.Table]:
+def token_row_tables(
+    records: Dataset, step: Tokenize, num_proc: int | None, *, name: str = "", unmapped: bool = False
+) -> Iterator[pa.Table]:
     """The rows of `token_rows` in tables, one after the other, kept nowhere.
+
+    `unmapped` is for records that nobody else touches, as a builder has just written them (`record_batches`).
 
     Raises:
         EngineMismatch: the engine turns out to be wrong, and rows given before may be too (`with_proven_engine`).
@@ -196,7 +200,8 @@ def token_row_tables(records: Dataset, step: Tokenize, num_proc: int | None, *, 
         return
     columns = columns_read(records.column_names)
     processes = _get_ready(step, records.with_format("arrow", columns=columns), num_proc or 1)
-    tables = in_order(partial(_rows_of, step), record_batches(records, columns), processes=processes)
+    batches = record_batches(records, columns, unmapped=unmapped)
+    tables = in_order(partial(_rows_of, step), batches, processes=processes)
     with tqdm(total=len(records), unit=" examples", desc=f"{name}tokenize") as progress:
         for table in tables:
             yield table
@@ -207,12 +212,19 @@ def _rows_of(step: Tokenize, table: pa.Table, first: int) -> pa.Table:
     return step.token_rows(table, range(first, first + len(table)), strict=True)
 
 
-def _get_ready(step: Tokenize, records: Dataset, num_proc: int) -> int:
-    """Choose an engine by rows from all over the dataset; and the number of processes, which it returns, by some."""
+def choose_engine_by(step: Tokenize, records: Dataset) -> None:
+    """Choose an engine by rows from all over a dataset; one of few rows is not worth an accelerator."""
     if len(records) < _NUM_WORTH_AN_ENGINE:
         step.choose_engine(None)
     else:
-        step.choose_engine(records[np.linspace(0, len(records) - 1, NUM_TO_CHOOSE, dtype=np.int64)])
+        some = records.with_format("arrow", columns=columns_read(records.column_names))
+        step.choose_engine(some[np.linspace(0, len(records) - 1, NUM_TO_CHOOSE, dtype=np.int64)])
+
+
+def _get_ready(step: Tokenize, records: Dataset, num_proc: int) -> int:
+    """Choose an engine, if there is none; and by some rows the number of processes, which it returns."""
+    if not step.has_engine or step.engine == "tokenizers":
+        choose_engine_by(step, records)
     if num_proc < 2:
         return 1
     some = records[:_NUM_TO_MEASURE]

@@ -86,6 +86,11 @@ def joined(ids: Sequence[Sequence[int]]) -> Encoded:
     return Encoded(np.fromiter(chain.from_iterable(ids), np.int32, int(starts[-1])), starts)
 
 
+def num_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_worker_process() -> bool:
     """Whether other processes share the cores with this one: it is a worker of a map or of a DataLoader."""
     return multiprocessing.parent_process() is not None

@@ -77,17 +77,21 @@ class ProvenEngine:
         self._num_texts += len(texts)
         if len(places):
             self._compare(texts.take(pa.array(places)), encoded, places)
-        around = list(self._around_new_characters(texts))
-        if around:
-            snippets = pa.array(around, pa.large_string())
-            with _failures_told(self.name):
-                given = self._accelerator.encode(snippets)
-            self._compare(snippets, given, np.arange(len(snippets)))
+        new, around = self._new_characters(texts)
+        if len(new):
+            self.prove(around)
+            self._is_proven[new] = True
         return encoded
+
+    def prove(self, texts: pa.LargeStringArray) -> None:
+        """Compare all of some texts. Raises as `encode` does."""
+        with _failures_told(self.name):
+            given = self._accelerator.encode(texts)
+        self._compare(texts, given, np.arange(len(texts)))
 
     def _places_to_compare(self, num_texts: int) -> IntArray:
         wanted = (self._num_texts + num_texts) // _ROWS_BETWEEN - self._num_texts // _ROWS_BETWEEN
-        if not self._num_texts:
+        if self._num_texts < _NUM_FIRST_ROWS:
             wanted = _NUM_FIRST_ROWS
         return np.unique(np.linspace(0, num_texts - 1, min(wanted, num_texts), dtype=np.int64))
 
@@ -101,26 +105,25 @@ class ProvenEngine:
                     f"{self.name} gives other ids than {self._reference.name} for {texts[row].as_py()!r:.60}"
                 )
 
-    def _around_new_characters(self, texts: pa.LargeStringArray) -> Iterator[str]:
-        """For each character not seen before, the stretch of text around the first one there is."""
+    def _new_characters(self, texts: pa.LargeStringArray) -> tuple[IntArray, pa.LargeStringArray]:
+        """The characters not seen before, and for each the stretch of text around the first one there is."""
         characters = _characters(texts)
         places = np.flatnonzero(~self._is_proven[characters])
-        if not len(places):
-            return
         new, firsts = np.unique(characters[places], return_index=True)
-        self._is_proven[new] = True
-        ends = np.cumsum(pc.utf8_length(texts).to_numpy(zero_copy_only=False))
+        ends = np.cumsum(pc.utf8_length(texts).to_numpy(zero_copy_only=False)) if len(new) else ()
+        around = []
         for place in np.sort(places[firsts]).tolist():
             row = int(np.searchsorted(ends, place, side="right"))
             start, end = max(place - _CONTEXT, int(ends[row - 1]) if row else 0), min(place + _CONTEXT + 1, ends[row])
-            yield "".join(map(chr, characters[start:end].tolist()))
+            around.append("".join(map(chr, characters[start:end].tolist())))
+        return new, pa.array(around, pa.large_string())
 
 
 class Encoder:
     """Encodes with the engine in use, at first the tokenizer's own backend."""
 
     def __init__(self, guarded: GuardedBackend) -> None:
-        self._state = guarded.state
+        self._guarded = guarded
         self._reference = TokenizersEngine(guarded.backend)
         self._engine: Engine = self._reference
 
@@ -134,11 +137,14 @@ class Encoder:
 
         Raises:
             EngineUnavailable: it is not installed, or not made for this tokenizer.
+            EngineMismatch: it gives other ids for runs of white space or control tokens.
         """
         if name == TokenizersEngine.name:
             self._engine = self._reference
         else:
-            self._engine = ProvenEngine(_accelerator(name, self._state), self._reference)
+            engine = ProvenEngine(_accelerator(name, self._guarded.state), self._reference)
+            engine.prove(pa.array(_runs(self._guarded), pa.large_string()))
+            self._engine = engine
 
     def encode(self, texts: pa.LargeStringArray) -> Encoded:
         return self._engine.encode(texts)
@@ -146,6 +152,13 @@ class Encoder:
     def encode_with_spans(self, texts: pa.LargeStringArray) -> Encoded:
         """The same, with the characters each token stands for, which only the backend itself can tell."""
         return self._reference.encode_with_spans(texts)
+
+
+def _runs(guarded: GuardedBackend) -> list[str]:
+    """Texts that few rows have and tokenizers differ on: runs of one character, control tokens side by side."""
+    names = [control.name for control in guarded.controls.values()]
+    runs = [character * length for character in " \n\t\r\u3000。.-=" for length in (*range(1, 20), 33, 64, 100)]
+    return [*runs, *(f"{first}{rest} \n{first}a" for first in names for rest in ("", "a", " ", "\n"))]
 
 
 @lru_cache(maxsize=4)  # They take a second to make, and keep nothing of what they encode but to be faster.

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from collators.encoding import Encoded
+from collators.errors import TokenizationError
 
 
 class GigatokenEngine:
@@ -21,6 +22,8 @@ class GigatokenEngine:
     def __init__(self, state: str) -> None:
         import gigatoken
 
+        if '"single_word":true' in state:
+            raise TokenizationError("the tokenizer has added tokens that are whole words only, which it does not know")
         self._tokenizer = gigatoken.Tokenizer.from_json(state)
 
     def encode(self, texts: pa.LargeStringArray) -> Encoded:

@@ -13,17 +13,17 @@ _BYTES = 6 * 2**20
 _MOST_ROWS = 10_000
 
 
-def record_batches(dataset: Dataset, columns: Sequence[str]) -> Iterator[pa.Table]:
+def record_batches(dataset: Dataset, columns: Sequence[str], *, unmapped: bool = False) -> Iterator[pa.Table]:
     """Tables of some columns, of a few megabytes each.
 
-    A dataset that is the whole of its files is read from them: what is read through a memory map stays, as far as
-    anybody can see, in this process's memory.
+    What is read through a memory map stays, as far as anybody can see, in this process's memory. `unmapped` reads the
+    files of `dataset` past the map, where the dataset is nothing but its files; they must be those that were mapped.
 
     >>> [table.num_rows for table in record_batches(Dataset.from_dict({"n": [1, 2, 3]}), ["n"])]
     [3]
     """
     batch_size = _rows_of_a_table(dataset)
-    paths = _whole_files(dataset)
+    paths = _whole_files(dataset, columns) if unmapped else None
     if paths is None:
         yield from dataset.with_format("arrow", columns=list(columns)).iter(batch_size)
         return
@@ -49,12 +49,26 @@ def _rows_of_a_table(dataset: Dataset) -> int:
     return int(min(max(_BYTES // max(bytes_per_row, 1), 1), _MOST_ROWS))
 
 
-def _whole_files(dataset: Dataset) -> list[str] | None:
+def _whole_files(dataset: Dataset, columns: Sequence[str]) -> list[str] | None:
     """The Arrow files that hold the rows of `dataset` and nothing else, in order; None where there are none such."""
-    if dataset._indices is not None:
+    rows_of_blocks = getattr(dataset.data, "blocks", [[dataset.data]])
+    blocks = [block for row in rows_of_blocks for block in row]
+    if dataset._indices is not None or any(len(row) != 1 for row in rows_of_blocks):
         return None
-    blocks = [block for row in getattr(dataset.data, "blocks", [[dataset.data]]) for block in row]
-    widths = {len(row) for row in getattr(dataset.data, "blocks", [[dataset.data]])}
-    if widths != {1} or any(not isinstance(block, MemoryMappedTable) or block.replays for block in blocks):
+    if not all(isinstance(block, MemoryMappedTable) and _is_as_in_file(block) for block in blocks):
         return None
-    return [block.path for block in blocks]
+    paths = [block.path for block in blocks]
+    for path in paths:
+        with pa.OSFile(path) as file, pa.ipc.open_stream(file) as stream:
+            if any(
+                stream.schema.get_field_index(name) < 0
+                or stream.schema.field(name).type != dataset.data.schema.field(name).type
+                for name in columns
+            ):
+                return None
+    return paths
+
+
+def _is_as_in_file(block: MemoryMappedTable) -> bool:
+    """Whether nothing was done to the table of a file but to its metadata, as every `Dataset` does."""
+    return all(replay[0] == "replace_schema_metadata" for replay in block.replays or ())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collators.encoding import Encoded, in_worker_process, joined
+from collators.encoding import Encoded, in_worker_process, joined, num_cores
 from collators.errors import TokenizationError
 from collators.sentencepiece_bpe import BPE, BYTE, NORMAL, UNKNOWN, USER_DEFINED
 
@@ -39,7 +39,7 @@ class SentencePieceEngine:
 
     def encode(self, texts: pa.LargeStringArray) -> Encoded:
         # Its threads live for one call, so that none is missed after a fork.
-        num_threads = 1 if in_worker_process() else os.cpu_count() or 1
+        num_threads = 1 if in_worker_process() else num_cores()
         return joined(self._processor.encode(self._with_prefixes(texts).to_pylist(), num_threads=num_threads))
 
     def _with_prefixes(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -68,7 +68,8 @@ def _prefixed_stretches(config: dict[str, Any]) -> Literal["all", "first"]:
     model, normalizer, pre_tokenizer = config["model"], config["normalizer"], config["pre_tokenizer"]
     is_bpe = model["type"] == "BPE" and model.get("byte_fallback") and not model.get("dropout")
     plain = not any(model.get(name) for name in ("continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"))
-    tidy = not any(token[name] for token in config["added_tokens"] for name in ("single_word", "lstrip", "rstrip"))
+    flags = ("single_word", "lstrip", "rstrip")
+    tidy = not any(" " in token["content"] or any(map(token.get, flags)) for token in config["added_tokens"])
     if is_bpe and plain and tidy:
         if normalizer == {"type": "Sequence", "normalizers": [_PREPEND, _ESCAPE]} and pre_tokenizer is None:
             return "all"
@@ -76,6 +77,25 @@ def _prefixed_stretches(config: dict[str, Any]) -> Literal["all", "first"]:
         if normalizer is None and pre_tokenizer == metaspace:
             return "first"
     raise TokenizationError("the tokenizer is not a SentencePiece BPE model")
+
+
+def _check_merges(pieces: Sequence[str], merges: Sequence[Sequence[str]]) -> None:
+    """SentencePiece joins any two pieces that make a third, the best result first: so must the merges.
+
+    Raises:
+        TokenizationError: they do not.
+    """
+    places: dict[str, list[int]] = {}
+    for rank, pair in enumerate(merges):
+        places.setdefault("".join(pair), []).append(rank)
+    known = set(pieces)
+    for piece in pieces:
+        num_pairs = sum(piece[:cut] in known and piece[cut:] in known for cut in range(1, len(piece)))
+        ranks = places.get(piece, [])
+        # Llama 2 has the merges of its runs of spaces in another order; `engines` compares runs.
+        is_scattered = ranks and ranks[-1] - ranks[0] != num_pairs - 1 and len(set(piece)) > 1
+        if len(ranks) != num_pairs or is_scattered:
+            raise TokenizationError(f"the tokenizer merges {piece!r} as no SentencePiece model does")
 
 
 def _model(config: dict[str, Any]) -> bytes:
@@ -88,21 +108,21 @@ def _model(config: dict[str, Any]) -> bytes:
     ranks: dict[str, int] = {}
     for rank, pair in enumerate(config["model"]["merges"]):
         ranks.setdefault("".join(pair), rank)
-    unk = config["model"]["unk_token"] or pieces[0][0]
+    _check_merges([text for text, _ in pieces if text not in added], config["model"]["merges"])
     model = sentencepiece_model_pb2.ModelProto()
     for text, _ in pieces:
         kind = NORMAL
-        if text == unk:
-            kind = UNKNOWN
-        elif text in added:
+        if text in added:
             kind = USER_DEFINED
         elif _BYTE_PIECE.fullmatch(text):
             kind = BYTE
         model.pieces.add(piece=text, score=-float(ranks.get(text, len(ranks))), type=kind)
     spec = model.trainer_spec
-    spec.model_type, spec.byte_fallback, spec.vocab_size = BPE, True, len(pieces)
+    # A model must have a piece for what it does not know; here bytes stand for that, and no text gives this one.
+    model.pieces.add(piece="<not known>", score=0, type=UNKNOWN)
+    spec.model_type, spec.byte_fallback, spec.vocab_size = BPE, True, len(pieces) + 1
     spec.bos_id = spec.eos_id = spec.pad_id = -1
-    spec.unk_id = next(id_ for text, id_ in pieces if text == unk)
+    spec.unk_id = len(pieces)
     model.normalizer_spec.name = "identity"
     model.normalizer_spec.add_dummy_prefix = False
     model.normalizer_spec.remove_extra_whitespaces = False

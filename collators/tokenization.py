@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from collators.chat_templates import NO_TEMPLATE, ChatTemplate, TemplateRefusal, choose_template
 from collators.columns import columns_read, read_turns, shape_of
+from collators.controls import backend_of
 from collators.engines import EngineMismatch, EngineName
 from collators.errors import TokenizationError, check_choice
 from collators.labelled import Labelled
@@ -70,6 +71,7 @@ class Tokenize:
         self._rules = Rules(max_length=max_length, overflow=overflow, loss=loss, train_thinking=train_thinking)
         self._code = code_digest()
         self._wanted_engine = engine
+        backend_of(self._state, tokenizer.backend_tokenizer)
         self._labeller = self._new_labeller()
         self._check_tokenizer(tokenizer)
 
@@ -149,6 +151,11 @@ class Tokenize:
         logger.warning("%s: tokenizers encodes instead", mismatch)
         self._gave_up = True
         self.choose_engine(None)
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether an engine was chosen."""
+        return self._has_engine
 
     @property
     def engine(self) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from collators.encoding import num_cores
 from collators.errors import TokenizationError
 
 logger = logging.getLogger(__name__)
@@ -71,11 +72,6 @@ def fastest(asked: int, num_rows: int, measured: Measured) -> int:
         *(chosen, asked, alone, 1e6 * measured.wall / measured.rows, measured.cpu / measured.wall, together, many),
     )
     return chosen
-
-
-def num_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(work: Work, tables: Iterable[pa.Table], *, processes: int) -> Iterator[pa.Table]:

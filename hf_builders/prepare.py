@@ -16,7 +16,12 @@ from typing import Any
 import datasets
 
 import collators
-from collators.dataset_tokenization import token_row_features, token_row_tables, with_proven_engine
+from collators.dataset_tokenization import (
+    choose_engine_by,
+    token_row_features,
+    token_row_tables,
+    with_proven_engine,
+)
 from collators.engines import EngineMismatch
 from collators.tokenization import code_digest
 from collators.tokenizers import tokenizer_digest
@@ -105,6 +110,7 @@ def prepare(config: RunConfig) -> Prepared:
         for path in Path(builder.cache_dir).glob("quarantine-*.jsonl"):
             shutil.copy(path, quarantine / path.name.removeprefix("quarantine-"))
         accounts = read_accounts(Path(builder.cache_dir))
+        choose_engine_by(step, max(records.values(), key=len))  # one for all splits
         splits, summaries = with_proven_engine(step, lambda: _write_splits(draft, records, step, config, accounts))
         save_splits(draft / "data", splits)
         digest = digest_of({name: split.digest for name, split in splits.items()})
@@ -126,7 +132,7 @@ def _write_splits(
             draft / f"{name}.arrow", draft / "quarantine" / f"{name}-records.jsonl", max_length=section.max_length
         )
         try:
-            tables = token_row_tables(split, step, section.num_proc, name=f"{name}: ")
+            tables = token_row_tables(split, step, section.num_proc, name=f"{name}: ", unmapped=True)
             written = writer.write(tables, token_row_features(split.features))
         except EngineMismatch:
             raise

@@ -31,10 +31,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_quickstart_gives_the_batch_it_promises_and_a_row_can_be_seen(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    quickstart, _, see_it = blocks("python")
+    quickstart, _, see_it, packing, training = blocks("python")
     names: dict[str, object] = {}
     exec(quickstart, names)
     batch = names["batch"]
@@ -44,6 +44,13 @@ def test_the_quickstart_gives_the_batch_it_promises_and_a_row_can_be_seen(
     exec(see_it, names)
     lines = capsys.readouterr().out.strip().splitlines()
     assert [line.split()[:2] for line in lines] == [["-", "-"], ["-", "user"], ["-", "assistant"], ["+", "assistant"]]
+    exec(packing, names)
+    batch, packed = names["batch"], names["packed"]
+    assert batch["attention_mask"].shape[:2] == (2, 1)  # type: ignore[index]
+    assert sum(map(len, packed["train"]["ids"])) == 240  # type: ignore[index]
+    monkeypatch.chdir(tmp_path)
+    exec(training, names)
+    assert names["trainer"].state.global_step == 4  # type: ignore[attr-defined]
 
 
 def test_ones_own_files_load_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import random
@@ -188,7 +189,7 @@ def test_every_character_and_some_whole_rows_are_compared() -> None:
             return Encoded(np.zeros(len(texts), np.int32), np.arange(len(texts) + 1, dtype=np.int64))
 
     proven = ProvenEngine(Reference(), Reference())
-    proven._num_texts = 1  # the first texts are compared whole
+    proven._num_texts = 256  # the first texts are compared whole
     texts = [f"ab{chr(0x4E00 + place)}" for place in range(2000)] + ["𠀀 beyond 16 bits"]
     proven.encode(pa.array(texts, pa.large_string()))
     given_by_accelerator = len(texts)
@@ -202,10 +203,32 @@ def test_every_character_and_some_whole_rows_are_compared() -> None:
     assert seen[-1] == "x" * 8 + "ÿ" + "y" * 8 or "ÿ" in seen[-2]
 
 
+def test_a_tokenizer_an_engine_does_not_know_is_refused(tokenizer_of: Callable[..., Any], chatglm_folder: Path) -> None:
+    from tokenizers import AddedToken
+
+    data = Dataset.from_dict({"messages": chats(300)})
+    whole_words = tokenizer_of("byte_level")
+    whole_words.backend_tokenizer.add_tokens([AddedToken("fox", single_word=True, special=False)])
+    spaced = load_tokenizer(chatglm_folder)
+    spaced.backend_tokenizer.add_tokens([AddedToken("two words", special=False, normalized=False)])
+    config = json.loads(backend_json(load_tokenizer(chatglm_folder)))
+    config["model"]["merges"].pop()
+    fewer_merges = load_tokenizer(chatglm_folder)
+    fewer_merges._tokenizer = type(fewer_merges.backend_tokenizer).from_str(json.dumps(config))
+    for tokenizer, engine, said in (
+        (whole_words, "gigatoken", "added tokens that are whole words only"),
+        (spaced, "sentencepiece", "not a SentencePiece BPE model"),
+        (fewer_merges, "sentencepiece", "as no SentencePiece model does"),
+    ):
+        with pytest.raises(TokenizationError, match=f"^engine '{engine}': .*{said}"):
+            tokenize(data, tokenizer, engine=engine)  # type: ignore[arg-type]
+        assert len(tokenize(data, tokenizer)) == 300
+
+
 @pytest.fixture(scope="module")
 def sentencepiece_pair(chatglm_folder: Path) -> tuple[SentencePieceEngine, TokenizersEngine, list[str]]:
     guarded = GuardedBackend(backend_json(load_tokenizer(chatglm_folder)), ())
-    names = [control.name for control in guarded.controls.values() if control.text != "<unk>"]
+    names = [control.name for control in guarded.controls.values()]
     return SentencePieceEngine(guarded.state), TokenizersEngine(guarded.backend), names
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from datasets import Dataset, Features, Value, concatenate_datasets, load_from_disk
 
 from collators import TokenizationError
+from collators import record_batches as record_batches_module
 from collators.cached_tables import cached_table
 from collators.record_batches import record_batches
 from collators.workers import Measured, fastest, in_order, num_cores
@@ -95,9 +97,28 @@ def test_every_kind_of_dataset_is_read_row_by_row_as_it_is(tmp_path: Path) -> No
         "a column beside": base.remove_columns("n").add_column("n", list(range(5000))[::-1]),
         "formatted": base.with_format("numpy"),
     }
+    missing = concatenate_datasets([base, saved(tmp_path / "c", Dataset.from_dict({"old": ["x", "y"]}))])
+    kinds |= {"a column only some files have": missing}
+    several = Dataset.from_dict({"n": list(range(3000))})
+    several.save_to_disk(str(tmp_path / "several"), num_shards=3)
+    kinds |= {"shards": load_from_disk(str(tmp_path / "several"))}
     for kind, dataset in kinds.items():
-        read = pa.concat_tables(record_batches(dataset, ["n"]))
-        assert read["n"].to_pylist() == dataset.with_format(None)["n"][:], kind
+        for unmapped in (False, True):
+            read = pa.concat_tables(record_batches(dataset, ["n"], unmapped=unmapped))
+            assert read["n"].to_pylist() == dataset.with_format(None)["n"][:], kind
+
+
+def test_a_dataset_that_is_its_files_is_read_past_its_map(tmp_path: Path) -> None:
+    Dataset.from_dict({"n": list(range(3000))}).save_to_disk(str(tmp_path / "several"), num_shards=3)
+    one = saved(tmp_path / "one", Dataset.from_dict({"n": [1, 2]}))
+    for whole in (one, load_from_disk(str(tmp_path / "several"))):
+        assert record_batches_module._whole_files(whole, ["n"]) == [file["filename"] for file in whole.cache_files]
+    for part in (
+        one.select([0]),
+        one.rename_column("n", "m").rename_column("m", "n"),
+        one.map(lambda row: row).skip(1),
+    ):
+        assert record_batches_module._whole_files(part, ["n"]) is None
 
 
 def test_tables_are_of_a_few_megabytes(tmp_path: Path) -> None:
@@ -131,3 +152,27 @@ def test_a_cached_table_is_whole_or_not_there(tmp_path: Path) -> None:
     assert first["m"][:] == cached_table(source, "name", features, make)["m"][:] == [1, 2]
     assert calls == [1]
     assert first._fingerprint == "name"
+
+
+def test_threads_that_make_the_same_rows_get_them_whole(tmp_path: Path) -> None:
+    source, features = saved(tmp_path, Dataset.from_dict({"n": [1]})), Features({"m": Value("int32")})
+
+    def slow(write: Any) -> None:
+        def made() -> Iterable[pa.Table]:
+            for number in range(20):
+                time.sleep(0.002)
+                yield pa.table({"m": [number]})
+
+        write(made())
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: cached_table(source, "name", features, slow)["m"][:], range(8)))
+    assert made == [list(range(20))] * 8
+    assert not list(tmp_path.glob("*draft*"))
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    source, features = saved(tmp_path / "rows", Dataset.from_dict({"n": [1]})), Features({"m": Value("int32")})
+    (tmp_path / "rows").rename(tmp_path / "moved")
+    with pytest.raises(TokenizationError, match=r"rows: the cache of the dataset cannot be written .*; save the"):
+        cached_table(source, "name", features, lambda write: write([pa.table({"m": [1]})]))
