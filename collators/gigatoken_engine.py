@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from collators.encoding import Encoded
 from collators.errors import TokenizationError
+
+_MOST_BYTES = 64 * 2**20
+"""Of text, after which it is made anew: it remembers every word it has seen, and Chinese has no end of these."""
 
 
 class GigatokenEngine:
@@ -20,17 +25,26 @@ class GigatokenEngine:
     name = "gigatoken"
 
     def __init__(self, state: str) -> None:
-        import gigatoken
-
         if '"single_word":true' in state:
             raise TokenizationError("the tokenizer has added tokens that are whole words only, which it does not know")
-        self._tokenizer = gigatoken.Tokenizer.from_json(state)
+        self._state = state
+        self._tokenizer = self._made_anew()
 
     def encode(self, texts: pa.LargeStringArray) -> Encoded:
         import awkward as ak
 
+        self._num_bytes += texts.nbytes
+        if self._num_bytes > _MOST_BYTES:
+            # Another thread may still be at work with the old one; it goes when nobody is.
+            self._tokenizer = self._made_anew()
         # In worker processes and after a fork it uses one thread, by itself.
         layout = self._tokenizer.encode_batch(ak.from_arrow(texts)).layout
         starts = np.asarray(layout.offsets.data, np.int64)
         ids = np.asarray(layout.content.data).view(np.int32)
         return Encoded(ids[starts[0] : starts[-1]], starts - starts[0])
+
+    def _made_anew(self) -> Any:
+        import gigatoken
+
+        self._num_bytes = 0
+        return gigatoken.Tokenizer.from_json(self._state)

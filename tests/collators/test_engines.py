@@ -27,6 +27,7 @@ from collators import TokenizationError, Tokenize, engines, load_tokenizer, toke
 from collators.controls import GuardedBackend
 from collators.encoding import Encoded, TokenizersEngine
 from collators.engines import EngineName, ProvenEngine
+from collators.gigatoken_engine import GigatokenEngine
 from collators.sentencepiece_engine import SentencePieceEngine
 from collators.tokenizers import backend_json
 from tests.collators.conftest import TEXT
@@ -295,3 +296,19 @@ def test_one_digest_on_all_real_rows_for_every_engine_process_count_and_batch_si
     tenth = found.pop("tenth by 1")
     assert tenth == digest(token_rows(data.select(range(0, len(data), 10)), tokenizer, **options))
     assert len(set(found.values())) == 1
+
+
+def test_gigatoken_is_made_anew_before_what_it_remembers_fills_the_memory(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gigatoken", reason="the extra `fast`")
+    made = []
+    make_anew = GigatokenEngine._made_anew
+    monkeypatch.setattr(GigatokenEngine, "_made_anew", lambda self: made.append(self) or make_anew(self))
+    monkeypatch.setattr("collators.gigatoken_engine._MOST_BYTES", 10_000)
+    engines._accelerator.cache_clear()
+    data = Dataset.from_dict({"messages": chats(2500)})
+    assert digest(tokenize(data, tokenizer, engine="gigatoken")) == digest(
+        tokenize(data, tokenizer, engine="tokenizers")
+    )
+    assert len(made) > 2
