@@ -47,10 +47,12 @@ class FlatRows:
                 f"rows have the columns {', '.join(table.column_names) or '(none)'}; "
                 "expected input_ids, lists of whole numbers, as tokenize() gives them"
             )
-        self._columns = {name: _Chunks(name, column) for name, column in columns.items()}
         # Which row of the table each row is, after `select` or `shuffle`.
         mapping = dataset._indices
         self._places = None if mapping is None else mapping.column(0).to_numpy().astype(np.int64, copy=False)
+        self._columns = {name: _Chunks(column) for name, column in columns.items()}
+        for name, column in self._columns.items():
+            self._check_no_null(name, column)
 
     @property
     def column_names(self) -> list[str]:
@@ -82,20 +84,38 @@ class FlatRows:
             raise IndexError(f"rows {wanted.min():,} to {wanted.max():,} of {len(self):,}")
         return wanted if self._places is None else self._places[wanted]
 
+    def _check_no_null(self, name: str, column: _Chunks) -> None:
+        """Only of rows that are here: a mapping may have left the others out for that very reason."""
+        for places, what in ((column.null_rows, name), (column.rows_of_null_values, f"a value of {name}")):
+            if len(places):
+                rows = places if self._places is None else np.flatnonzero(np.isin(self._places, places))
+                for row in rows[:1]:
+                    raise TokenizationError(f"row {row:,}: {what} is null; filter such rows out")
+
 
 class _Chunks:
     """One column of lists as Arrow holds it: for every chunk the values, and where in them each row begins."""
 
-    def __init__(self, name: str, column: pa.ChunkedArray) -> None:
+    null_rows: np.ndarray[Any, np.dtype[np.int64]]
+    rows_of_null_values: np.ndarray[Any, np.dtype[np.int64]]
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
         chunks = [chunk for chunk in column.chunks if len(chunk)]
         # Before the first row of each chunk.
         self._bounds = np.cumsum([0, *map(len, chunks)])
         self._values: list[np.ndarray[Any, Any]] = []
         self._offsets: list[memoryview] = []
+        null_rows, rows_of_null_values = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for chunk, first in zip(chunks, self._bounds.tolist(), strict=False):
-            values, offsets = _buffers_of(name, chunk, first)
-            self._values.append(values)
+            values, offsets = _buffers_of(chunk)
+            if chunk.null_count:
+                null_rows.append(first + _nulls(chunk))
+            if values.null_count:
+                holders = np.searchsorted(offsets, _nulls(values), side="right") - 1
+                rows_of_null_values.append(first + holders[(holders >= 0) & (holders < len(chunk))])
+            self._values.append(_without_nulls(values))
             self._offsets.append(memoryview(offsets))  # type: ignore[arg-type]
+        self.null_rows, self.rows_of_null_values = np.concatenate(null_rows), np.concatenate(rows_of_null_values)
         self._empty = np.empty(0, column.type.value_type.to_pandas_dtype())
 
     def parts(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> list[np.ndarray[Any, Any]]:
@@ -123,15 +143,22 @@ def _holds_ids(kind: pa.DataType) -> bool:
     return bool(is_list and pa.types.is_integer(kind.value_type))
 
 
-def _buffers_of(name: str, chunk: Any, first: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Values and offsets of a chunk (one more than its rows), both zero-copy; `first` is its first row's number."""
-    if chunk.null_count:
-        row = first + int(np.flatnonzero(chunk.is_null().to_numpy(zero_copy_only=False))[0])
-        raise TokenizationError(f"row {row:,}: {name} is null; filter such rows out")
+def _buffers_of(chunk: Any) -> tuple[Any, np.ndarray[Any, Any]]:
+    """Values and offsets of a chunk (one more than its rows), both zero-copy."""
     if pa.types.is_fixed_size_list(chunk.type):
-        values, offsets = chunk.flatten(), np.arange(len(chunk) + 1) * chunk.type.list_size
-    else:
-        values, offsets = chunk.values, chunk.offsets.to_numpy()
+        size = chunk.type.list_size
+        # `flatten` would leave out the places of null rows.
+        return chunk.values.slice(chunk.offset * size, len(chunk) * size), np.arange(len(chunk) + 1) * size
+    return chunk.values, chunk.offsets.to_numpy()
+
+
+def _nulls(array: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))
+
+
+def _without_nulls(values: Any) -> np.ndarray[Any, Any]:
+    """All values, and anything where they are null."""
     if values.null_count:
-        raise TokenizationError(f"rows {first:,} to {first + len(chunk) - 1:,}: a value of {name} is null")
-    return values.to_numpy(), offsets
+        values = pa.Array.from_buffers(values.type, len(values), [None, values.buffers()[1]], offset=values.offset)
+    found: np.ndarray[Any, Any] = values.to_numpy()
+    return found

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from operator import index
 from typing import Any, get_args
 
 import numpy as np
@@ -21,7 +22,7 @@ from collators.flat_rows import FlatRows
 from collators.ledger import listed_reasons, report_set_aside
 from collators.message_columns import RowNames
 from collators.packed_rows import Fitted, PackOverflow, cut_to, fit, packed_features, packed_table
-from collators.packing_streams import packs_of_stream
+from collators.packing_streams import packed_stream
 from collators.tokenization import code_digest
 from collators.tokenizers import digest
 
@@ -56,14 +57,14 @@ def pack(
     (`"truncate"`, and left out if no trained token stays); one log line counts them and the rows without tokens. The
     other policies of `tokenize` need the conversation: use them there, with this `max_length`.
 
-    A stream is packed as it comes: `window` records are looked at together, rows that are not full wait for the next
-    window (with up to half a window of records), and the last ones come at the end of each shard of the stream. Shuffle
-    the packed stream, not the one it is made of, to have another order every epoch.
+    A stream is packed as it comes, the rows it gives and no others, also in the workers of a `DataLoader`: each
+    `window` of records by itself, whose last packed row may be half empty, with a log line of its own. Shuffle the
+    packed stream, not the one it is made of, to have another order every epoch.
 
     Args:
         dataset: a `Dataset`, an `IterableDataset`, or a dict of splits; each split is packed by itself.
         max_length: tokens.
-        window: records; for streams only.
+        window: records that are packed together; for streams only. Smaller ones leave more rows half empty.
 
     Raises:
         TokenizationError: no token rows, or packed already, a row too long, no row left, or an option that is wrong.
@@ -81,18 +82,20 @@ def pack(
             f"tokenize(…, max_length={max_length}, overflow={overflow!r}), then pack its rows"
         )
     check_choice("overflow", overflow, get_args(PackOverflow))
-    _check_number("max_length", max_length, 1, "tokens")
-    _check_number("seed", seed, 0, "whole number")
-    _check_number("window", window, 1, "records")
+    max_length = _number("max_length", max_length, 1, "tokens")
+    seed = _number("seed", seed, 0, "whole number")
+    window = _number("window", window, 1, "records")
     options: dict[str, Any] = {"max_length": max_length, "overflow": overflow, "seed": seed}
     if isinstance(dataset, Dataset | DatasetDict):
         return _per_split(partial(_packed, **options), dataset)
     return _per_split(partial(_packed_stream, window=window, **options), dataset)
 
 
-def _check_number(option: str, value: Any, least: int, unit: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def _number(option: str, value: Any, least: int, unit: str) -> int:
+    """Of Python or NumPy; always Python's, as it is part of what packed rows are cached by."""
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__") or (number := index(value)) < least:
         raise TokenizationError(f"{option}={value!r}: expected {unit}, {least} or more")
+    return number
 
 
 def _packed(dataset: Dataset, *, name: str, max_length: int, overflow: PackOverflow, seed: int) -> Dataset:
@@ -163,20 +166,10 @@ def _combined(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
 
 
-def _packed_stream(dataset: IterableDataset, *, name: str, **options: Any) -> IterableDataset:
+def _packed_stream(dataset: IterableDataset, *, name: str, window: int, **options: Any) -> IterableDataset:
     features = packed_features(dataset.features or _features_seen(dataset, name))
-    return IterableDataset.from_generator(
-        packs_of_stream,
-        features=features,
-        gen_kwargs={
-            "stream": dataset.select_columns([*(["id"] if "ids" in features else []), "input_ids", "labels"]),
-            "shards": list(range(dataset.num_shards)),
-            "features": features,
-            "report": partial(_report, name),
-            **options,
-        },
-        **({} if dataset.split is None else {"split": dataset.split}),
-    )
+    report = partial(_report, f"{name}a window of the stream: ")
+    return packed_stream(dataset, features=features, window=window, name=name, report=report, **options)
 
 
 def _report(name: str, set_aside: Counter[str], num_cut: Counter[str], num_rows: int) -> None:

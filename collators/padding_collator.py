@@ -10,11 +10,14 @@ import pyarrow as pa
 import torch
 
 from collators.errors import TokenizationError
-from collators.ragged import RaggedRows, check_same_lengths, columns_of, ragged
+from collators.ragged import RaggedRows, are_packed, check_same_lengths, columns_of, ragged
 from collators.turns import IGNORE_INDEX
 
 _FILLED = ("input_ids", "attention_mask", "labels")
 """The columns of a batch; others are left out."""
+
+_PACKED = ("seq_lengths", "position_ids")
+"""Columns that tell packed rows."""
 
 
 class PaddingCollator:
@@ -23,7 +26,8 @@ class PaddingCollator:
     Takes rows as dicts (of lists, NumPy arrays, tensors or Arrow scalars), or a batch as an Arrow table or record
     batch, as a dict of columns, or as `FlatRows` gives it, by far the fastest. Gives `input_ids` (padded with the pad
     token), `attention_mask` (0 on padding) and, if the rows have them, `labels` (-100 on padding): int64 tensors,
-    B × T. Other columns (`id`, `length`) are left out; an `attention_mask` is kept.
+    B × T. Other columns (`id`, `length`) are left out; an `attention_mask` is kept. Packed rows are an error, as their
+    records would see each other: they need `PackingCollator`.
 
     Args:
         pad_to_multiple_of: tokens; T is rounded up to a multiple, which tensor cores like; 1 or None turns it off.
@@ -69,9 +73,16 @@ class PaddingCollator:
 
         Raises:
             TokenizationError: no rows, no `input_ids`, values that are no flat lists of ids, columns of unequal length,
-                or a row longer than `max_length`.
+                a row longer than `max_length`, or packed rows.
         """
-        columns = {name: ragged(name, column) for name, column in columns_of(rows, _FILLED).items()}
+        given = columns_of(rows, (*_FILLED, *_PACKED))
+        if are_packed(given):
+            told_by = "have seq_lengths" if "seq_lengths" in given else "have position_ids that restart"
+            raise TokenizationError(
+                f"rows of the batch {told_by}: they are packed, and padded like this their records would see each "
+                "other; use PackingCollator"
+            )
+        columns = {name: ragged(name, given[name]) for name in _FILLED if name in given}
         check_same_lengths(columns)
         is_token_BT = self._layout(columns["input_ids"].lengths)
         fills = {"input_ids": self.pad_token_id, "attention_mask": 0, "labels": IGNORE_INDEX}

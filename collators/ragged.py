@@ -97,6 +97,18 @@ def ragged(name: str, column: Any) -> Ragged:
     return _of_lists(column) or _of_arrays(name, column)
 
 
+def are_packed(columns: Mapping[str, Any]) -> bool:
+    """Whether rows of these columns hold several records: they have `seq_lengths`, or `position_ids` that restart.
+
+    >>> are_packed({"position_ids": [[0, 1, 0]]}), are_packed({"position_ids": [[0, 1, 2]]}), are_packed({})
+    (True, False, False)
+    """
+    if "seq_lengths" in columns or "position_ids" not in columns:
+        return "seq_lengths" in columns
+    positions = ragged("position_ids", columns["position_ids"])
+    return int(np.count_nonzero(positions.values == 0)) > int(np.count_nonzero(positions.lengths))
+
+
 def check_same_lengths(columns: Mapping[str, Ragged]) -> None:
     """Raise `TokenizationError` unless each row has as many values in every column as in `input_ids`."""
     lengths = columns["input_ids"].lengths
@@ -150,7 +162,10 @@ def _of_arrays(name: str, column: Any) -> Ragged:
 
 
 def _ids_of(name: str, place: int, row: Any) -> np.ndarray[Any, Any]:
-    ids = np.asarray(row.values if isinstance(row, pa.ListScalar | pa.LargeListScalar) else row)
+    try:
+        ids = np.asarray(row.values if isinstance(row, pa.ListScalar | pa.LargeListScalar) else row)
+    except ValueError:  # Lists in it that differ in length.
+        ids = np.array(None)
     if not ids.size and ids.ndim == 1:
         return ids.astype(np.int64)  # NumPy takes an empty list for floats.
     if ids.ndim != 1 or ids.dtype.kind not in "iub":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accelerate.data_loader import prepare_data_loader
@@ -13,11 +15,38 @@ from collators.errors import TokenizationError
 from collators.flat_rows import FlatRows
 from collators.packing_collator import PackingCollator
 from collators.padding_collator import PaddingCollator
+from collators.ragged import are_packed, columns_of
 from collators.token_batches import TokenBatchSampler
 
 _LOADER_OPTIONS = (
     "num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "multiprocessing_context", "in_order",
 )  # fmt: skip
+
+
+class TokenCollator(PaddingCollator):
+    """`PaddingCollator`, and `PackingCollator` for batches of packed rows, by what is in the batch.
+
+    So rows to train and to evaluate on may differ in this, and nothing hangs on what a stream, a `Subset` or another
+    wrapper says of its columns.
+    """
+
+    def __init__(self, tokenizer: Any, *, attention: str) -> None:
+        super().__init__(tokenizer)
+        self.attention = attention
+
+    def __call__(self, rows: Any) -> dict[str, Any]:
+        if isinstance(rows, Iterator):
+            rows = list(rows)  # They are looked at twice.
+        if are_packed(columns_of(rows, ("seq_lengths", "position_ids"))):
+            return self._packing(rows)
+        return super().__call__(rows)
+
+    @cached_property
+    def _packing(self) -> PackingCollator:
+        # Only when it is needed: an attention that it does not know may still train plain rows.
+        return PackingCollator(
+            self, attention=self.attention, max_length=self.max_length, pad_to_multiple_of=self.pad_to_multiple_of
+        )
 
 
 class TokenLoading(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -39,16 +68,13 @@ class TokenLoading(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
         self.max_tokens_per_batch = max_tokens_per_batch
         if data_collator is None:
             # Only now there is a model also where `model_init` makes it.
-            self.data_collator = self._collator_for(train_dataset if train_dataset is not None else eval_dataset)
+            self.data_collator = self._collator()
 
-    def _collator_for(self, dataset: Any) -> Any:
-        tokenizer = self.processing_class
-        if tokenizer is None:
+    def _collator(self) -> TokenCollator:
+        if self.processing_class is None:
             raise TokenizationError("no data_collator; give it, or the tokenizer as processing_class")
-        first = next(iter(dataset.values()), None) if isinstance(dataset, dict) else dataset
-        if "seq_lengths" not in (getattr(first, "column_names", None) or ()):
-            return PaddingCollator(tokenizer)
-        return PackingCollator(tokenizer, attention=getattr(self.model.config, "_attn_implementation", None) or "eager")
+        attention = getattr(self.model.config, "_attn_implementation", None) or "eager"
+        return TokenCollator(self.processing_class, attention=attention)
 
     @property
     def _collator_is_ours(self) -> bool:
@@ -56,13 +82,17 @@ class TokenLoading(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
 
     def _get_dataloader(self, dataset: Any, *args: Any, is_training: bool = False, **more: Any) -> DataLoader[Any]:
         if is_training and self.max_tokens_per_batch is not None:
-            rows = dataset if isinstance(dataset, FlatRows) else FlatRows(dataset)
+            rows = _rows_of_known_length(dataset)
             return self._loader_of(self._token_batches(rows, self.max_tokens_per_batch), rows)
-        # A dataset with a transform makes its columns only when it is asked for rows.
-        if self._collator_is_ours and isinstance(dataset, Dataset) and dataset.format["type"] != "custom":
+        if self._collator_is_ours and _is_of_columns(dataset):
             dataset = FlatRows(dataset)
         loader: DataLoader[Any] = super()._get_dataloader(dataset, *args, is_training=is_training, **more)
         return loader
+
+    def _remove_unused_columns(self, dataset: Any, description: str | None = None) -> Any:
+        if self._collator_is_ours:
+            return dataset  # `seq_lengths` are no argument of the model, and tell packed rows.
+        return super()._remove_unused_columns(dataset, description)
 
     def _get_collator_with_removed_columns(self, data_collator: Any, description: str | None = None) -> Any:
         if self._collator_is_ours:
@@ -110,14 +140,31 @@ class TokenLoading(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
         )
 
 
+def _is_of_columns(dataset: Any) -> bool:
+    """A dataset with a transform makes its columns only when it is asked for rows."""
+    return isinstance(dataset, Dataset) and dataset.format["type"] != "custom"
+
+
+def _rows_of_known_length(dataset: Any) -> FlatRows:
+    if isinstance(dataset, FlatRows):
+        return dataset
+    if not _is_of_columns(dataset):
+        kind = f"{type(dataset).__name__}{' with a transform' if isinstance(dataset, Dataset) else ''}"
+        raise TokenizationError(
+            f"max_tokens_per_batch: train_dataset is {kind}, which does not tell the lengths of its rows; give a "
+            "datasets.Dataset, or leave it out and set per_device_train_batch_size"
+        )
+    return FlatRows(dataset)
+
+
 class TokenTrainer(TokenLoading, Trainer):  # type: ignore[misc]
     """`transformers.Trainer` on token rows: the same batches, read from flat buffers and not from Python lists.
 
     Everything of `Trainer` holds. New:
 
     - `train_dataset` and `eval_dataset` may be what `tokenize` or `pack` gave, just so.
-    - Without a `data_collator` it is `PaddingCollator(processing_class)`, and for packed rows `PackingCollator` with
-      the attention of the model.
+    - Without a `data_collator`, batches are made by `PaddingCollator(processing_class)`, and those of packed rows by
+      `PackingCollator` with the attention of the model.
     - `max_tokens_per_batch` (tokens of a batch on one device, padding included) trains on the batches of a
       `TokenBatchSampler`, and no longer on `per_device_train_batch_size` rows each. Evaluation stays as it is.
 
@@ -125,6 +172,6 @@ class TokenTrainer(TokenLoading, Trainer):  # type: ignore[misc]
     stream or another kind of dataset, it is a plain `Trainer`.
 
     Raises:
-        TokenizationError: neither `data_collator` nor `processing_class`, rows that are no token rows, or a row longer
-            than `max_tokens_per_batch`.
+        TokenizationError: neither `data_collator` nor `processing_class`, rows that are no token rows, a row longer
+            than `max_tokens_per_batch`, or rows without known lengths, to be trained on by that.
     """

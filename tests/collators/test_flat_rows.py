@@ -128,13 +128,29 @@ def test_an_empty_dataset_has_no_rows() -> None:
         (Dataset.from_dict({"input_ids": [[0.5]]}, features=Features({"input_ids": List(Value("float32"))})),
          "rows have the columns input_ids; expected input_ids, lists of whole numbers, as tokenize() gives them"),
         (Dataset(pa.table({"input_ids": [[1], None]})), "row 1: input_ids is null; filter such rows out"),
-        (Dataset(pa.table({"input_ids": [[1], [None]]})), "rows 0 to 1: a value of input_ids is null"),
+        (Dataset(pa.table({"input_ids": [[1], [None]]})), "row 1: a value of input_ids is null; filter such rows out"),
     ],
 )  # fmt: skip
 def test_what_holds_no_token_rows_is_named(dataset: Any, message: str) -> None:
     with pytest.raises(TokenizationError) as raised:
         FlatRows(dataset)
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("size", [None, 2])
+def test_nulls_in_rows_that_are_filtered_out_do_not_matter(size: int | None) -> None:
+    kind = pa.list_(pa.int32()) if size is None else pa.list_(pa.int32(), size)
+    whole = [[1, 2], None, [3, None], [4, 5], None, [6, 7]]
+    pieces = [pa.table({"input_ids": pa.array(part, kind)}) for part in (whole[:3], whole[3:])]
+    dataset = Dataset(pa.concat_tables(pieces))
+    rows = FlatRows(dataset.filter(lambda row: row["input_ids"] is not None and None not in row["input_ids"]))
+    assert [row["input_ids"].tolist() for row in rows.__getitems__([0, 1, 2])] == [[1, 2], [4, 5], [6, 7]]
+    assert rows.lengths.tolist() == [2, 2, 2]
+    for places, message in (([3, 4, 0], "row 1: input_ids is null"), ([3, 0, 2], "row 2: a value of input_ids is")):
+        with pytest.raises(TokenizationError, match=message):
+            FlatRows(dataset.select(places))
+    sliced = FlatRows(Dataset(pieces[0].slice(0, 1)))
+    assert sliced[0]["input_ids"].tolist() == [1, 2]
 
 
 def _batches(dataset: Any, **options: Any) -> list[dict[str, list[Any]]]:
@@ -149,15 +165,16 @@ def _batches(dataset: Any, **options: Any) -> list[dict[str, list[Any]]]:
 
 def test_a_loader_gives_the_batches_of_the_dataset() -> None:
     pytest.importorskip("torch", reason="batches are tensors")
-    expected = _batches(DATA)
+    data = DATA.remove_columns("seq_lengths")
+    expected = _batches(data)
     assert [len(batch["labels"]) for batch in expected] == [2, 2, 1]
-    assert _batches(FlatRows(DATA)) == expected
+    assert _batches(FlatRows(data)) == expected
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_workers_give_the_same_batches(start: str, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="batches are tensors")
-    DATA.save_to_disk(tmp_path)
+    DATA.remove_columns("seq_lengths").save_to_disk(tmp_path)
     rows = FlatRows(load_from_disk(tmp_path).shuffle(seed=1))
     assert _batches(rows, num_workers=2, multiprocessing_context=start) == _batches(rows)
 

@@ -22,7 +22,9 @@ from datasets import (
     List,
     Value,
     concatenate_datasets,
+    interleave_datasets,
 )
+from datasets.distributed import split_dataset_by_node
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -208,6 +210,19 @@ def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
     assert str(raised.value) == message
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    data = token_rows(LENGTHS)
+    found = pack(data, np.int64(16), seed=np.int32(0))  # type: ignore[arg-type]
+    assert found[:] == pack(data, 16)[:]
+
+
+def test_rows_without_tokens_that_are_filtered_out_do_not_matter() -> None:
+    ids = [[1, 2], None, [3]]
+    data = Dataset.from_dict({"input_ids": ids, "labels": ids})
+    rows = pack(data.filter(lambda row: row["input_ids"] is not None), 8)
+    assert rows["input_ids"][:] == [[1, 2, 3]]
+
+
 def test_wrong_columns_are_named() -> None:
     cases = {
         "column 'seq_lengths': these rows are packed already; pack token rows, once": pack(token_rows([3]), 8),
@@ -314,35 +329,79 @@ def test_a_stream_loses_nothing_and_is_packed_the_same_each_time(window: int, nu
     assert max(row["length"] for row in found) <= 64
 
 
-def test_rows_of_a_stream_that_are_not_full_wait_for_the_next_window() -> None:
+def test_each_window_of_a_stream_is_packed_by_itself() -> None:
     found = list(pack(stream_of(MANY), 64, window=40))
-    alone = sum(len(list(pack(stream_of(MANY[first : first + 40]), 64))) for first in range(0, 400, 40))
-    least = -(-sum(MANY) // 64)
-    assert least <= len(found) <= least + 1 < alone
+    windows = [token_rows(MANY).select(range(first, first + 40)) for first in range(0, 400, 40)]
+    assert [row for window in windows for row in pack(window, 64)] == found
 
 
-def test_a_stream_holds_no_more_than_one_and_a_half_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    from collators import packing_streams
-
-    seen: list[int] = []
-    best_fit = packing_streams.best_fit
-
-    def counting(lengths: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append(len(lengths))
-        return best_fit(lengths, *args, **kwargs)
-
-    monkeypatch.setattr(packing_streams, "best_fit", counting)
-    # No two of these fit into one row: every row stays below the mark, and would wait forever.
-    rows = list(pack(stream_of([40] * 100), 64, window=10))
-    assert len(rows) == 100
-    assert max(seen) == 15
+def test_a_window_of_ten_thousand_fills_its_rows() -> None:
+    lengths = np.random.default_rng(1).lognormal(4.5, 0.8, 20_000).astype(int).clip(2, 2048).tolist()
+    rows = Dataset.from_dict({"input_ids": [[1] * n for n in lengths], "labels": [[1] * n for n in lengths]})
+    lengths_of_packs = [row["length"] for row in pack(rows.to_iterable_dataset(), 2048)]
+    assert sum(lengths_of_packs) == sum(lengths) > 2_000_000
+    assert sum(lengths) / (2048 * len(lengths_of_packs)) >= 0.99
 
 
-def test_workers_share_the_shards_of_a_stream() -> None:
+def mixed(kind: str) -> IterableDataset:
+    """Streams that datasets does not read shard by shard."""
+    one, two = stream_of(MANY[:60], 2), token_rows(MANY).select(range(100, 161)).to_iterable_dataset(num_shards=3)
+    others = [token_rows(MANY).select(range(50 * n, 50 * n + 50)).to_iterable_dataset() for n in range(3)]
+    return {
+        "taken": lambda: stream_of(MANY, 3).take(20),
+        "skipped": lambda: stream_of(MANY, 3).skip(7),
+        "joined and taken": lambda: concatenate_datasets(others).take(60),
+        "interleaved": lambda: interleave_datasets([one, two]),
+        "interleaved by chance": lambda: interleave_datasets([one, two], probabilities=[0.3, 0.7], seed=1),
+        "shuffled and taken": lambda: stream_of(MANY, 3).shuffle(seed=3, buffer_size=10).take(33),
+        "filtered": lambda: stream_of(MANY, 3).filter(lambda row: int(row["id"][1:]) % 3 == 0),
+    }[kind]()
+
+
+MIXED = [
+    "taken", "skipped", "joined and taken", "interleaved", "interleaved by chance", "shuffled and taken", "filtered",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MIXED)
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_packed_stream_has_just_the_rows_that_the_stream_gives(kind: str, epoch: int) -> None:
+    stream = mixed(kind)
+    stream.set_epoch(epoch)
+    expected = [row["id"] for row in stream]
+    packed = pack(mixed(kind), 64, window=10)
+    packed.set_epoch(epoch)
+    found = [name for row in packed for name in row["ids"]]
+    assert len(found) == len(expected) > 10
+    for first in range(0, len(found), 10):
+        assert sorted(found[first : first + 10]) == sorted(expected[first : first + 10])
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_workers_pack_just_the_rows_that_they_get_of_the_stream(kind: str) -> None:
+    torch = pytest.importorskip("torch", reason="the workers are a DataLoader's")
+
+    def read(stream: IterableDataset) -> list[Any]:
+        return list(torch.utils.data.DataLoader(stream, batch_size=None, num_workers=2))
+
+    expected = Counter(row["id"] for row in read(mixed(kind)))
+    assert expected.total() > 10
+    assert Counter(name for row in read(pack(mixed(kind), 64, window=10)) for name in row["ids"]) == expected
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_share_the_shards_of_a_stream(start: str) -> None:
     torch = pytest.importorskip("torch", reason="the workers are a DataLoader's")
     rows = pack(stream_of(MANY, 4), 64, window=50)
-    loader = torch.utils.data.DataLoader(rows, batch_size=None, num_workers=2)
+    loader = torch.utils.data.DataLoader(rows, batch_size=None, num_workers=2, multiprocessing_context=start)
     assert records_of(list(loader)) == expected_records(token_rows(MANY))
+
+
+@pytest.mark.parametrize("num_shards", [3, 4])
+def test_ranks_share_the_packed_rows_of_a_stream(num_shards: int) -> None:
+    parts = [list(pack(split_dataset_by_node(stream_of(MANY, num_shards), rank, 2), 64)) for rank in range(2)]
+    assert all(parts)
+    assert records_of(parts[0] + parts[1]) == expected_records(token_rows(MANY))
 
 
 def test_a_packed_stream_can_be_pickled_shuffled_and_resumed() -> None:
@@ -360,14 +419,17 @@ def test_a_packed_stream_can_be_pickled_shuffled_and_resumed() -> None:
 
 
 def test_a_stream_names_what_is_too_long_and_counts_what_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(TokenizationError, match="row 3 of the stream: 9 tokens, longer than max_length=8"):
+    with pytest.raises(TokenizationError, match=r"row 1 of a window of 2 rows \(id 'r3'\): 9 tokens, longer"):
         list(pack(stream_of([3, 4, 5, 9]), 8, window=2))
     splits = IterableDatasetDict(train=stream_of([3, 9, 0, 12, 4]))
     rows = list(pack(splits, 8, overflow="drop", window=2)["train"])
     assert records_of(rows) == expected_records(token_rows([3, 9, 0, 12, 4]).select([0, 4]))
     caplog.clear()
     list(pack(splits, 8, overflow="truncate")["train"])
-    assert caplog.messages == ["train: set aside 1 of 5 rows: no_token 1", "train: cut 2 of 5 rows by 5 tokens"]
+    assert caplog.messages == [
+        "train: a window of the stream: set aside 1 of 5 rows: no_token 1",
+        "train: a window of the stream: cut 2 of 5 rows by 5 tokens",
+    ]
 
 
 def test_a_stream_without_known_columns_is_packed() -> None:

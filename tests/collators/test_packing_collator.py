@@ -104,7 +104,9 @@ def test_masks_of_any_records_and_padding(
 ) -> None:
     rows = rows_of(lengths)
     batch = PackingCollator(TOKENIZER, pad_to_multiple_of=multiple, max_length=max_length)(rows)
-    plain = PaddingCollator(TOKENIZER, pad_to_multiple_of=multiple, max_length=max_length)(rows)
+    plain = PaddingCollator(TOKENIZER, pad_to_multiple_of=multiple, max_length=max_length)(
+        [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
+    )
     assert torch.equal(batch["input_ids"], plain["input_ids"])
     assert torch.equal(batch["attention_mask"], seen_by_loops(lengths, plain["input_ids"].shape[1]))
     is_first = (batch["position_ids"] == 0) & plain["attention_mask"].bool()

@@ -16,7 +16,7 @@ from datasets import Dataset  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from collators import PaddingCollator, TokenizationError  # noqa: E402
+from collators import FlatRows, PaddingCollator, TokenizationError  # noqa: E402
 
 PAD = 7
 TOKENIZER = SimpleNamespace(pad_token_id=PAD)
@@ -129,6 +129,8 @@ def test_a_pad_token_is_found_or_asked_for() -> None:
         ({}, [{"input_ids": [1.5]}], "row 0 of the batch: input_ids is [1.5]; expected a flat list of whole numbers"),
         ({}, [{"input_ids": torch.ones(1, 3, dtype=torch.int64)}],
          "row 0 of the batch: input_ids is of shape (1, 3); expected a flat list of whole numbers"),
+        ({}, [{"input_ids": [[1, 2], [3]]}],
+         "row 0 of the batch: input_ids is [[1, 2], [3]]; expected a flat list of whole numbers"),
         ({}, pa.table({"input_ids": [[1], None]}),
          "row 1 of the batch: input_ids is <pyarrow.ListScalar: None>; expected a flat list of whole numbers"),
         ({}, pa.table({"input_ids": [[1, None]]}),
@@ -143,6 +145,28 @@ def test_wrong_options_and_rows_are_named(options: dict[str, Any], rows: Any, me
     with pytest.raises(TokenizationError) as raised:
         PaddingCollator(TOKENIZER, **options)(rows)
     assert str(raised.value) == message
+
+
+PACKED = {"input_ids": [1, 2, 3], "labels": [-100, 2, -100], "position_ids": [0, 1, 0], "seq_lengths": [2, 1]}
+
+
+@pytest.mark.parametrize("told_by", ["seq_lengths", "position_ids"])
+def test_packed_rows_are_refused_in_every_form(told_by: str) -> None:
+    row = {name: PACKED[name] for name in ("input_ids", "labels", told_by)}
+    dataset = Dataset.from_list([row, row])
+    for rows in ([row], iter([row]), pa.Table.from_pylist([row]), dataset[:], FlatRows(dataset).__getitems__([1])):
+        with pytest.raises(TokenizationError) as raised:
+            PaddingCollator(TOKENIZER)(rows)
+        fact = {"seq_lengths": "have seq_lengths", "position_ids": "have position_ids that restart"}[told_by]
+        assert str(raised.value) == (
+            f"rows of the batch {fact}: they are packed, and padded like this their records would see each other; "
+            "use PackingCollator"
+        )
+
+
+def test_positions_of_one_record_a_row_are_no_packing() -> None:
+    batch = PaddingCollator(TOKENIZER)([{"input_ids": [1, 2], "position_ids": [0, 1]}])
+    assert list(batch) == ["input_ids", "attention_mask"]
 
 
 def test_a_trainer_has_the_same_loss_with_either_collator(tmp_path: Any) -> None:

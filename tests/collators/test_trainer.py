@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from transformers import (  # noqa: E402
     TrainingArguments,
 )
 
-from collators import FlatRows, PackingCollator, PaddingCollator, TokenizationError, TokenTrainer, pack  # noqa: E402
-from collators.trainer import TokenLoading  # noqa: E402
+from collators import FlatRows, PaddingCollator, TokenizationError, TokenTrainer, pack  # noqa: E402
+from collators.trainer import TokenCollator, TokenLoading  # noqa: E402
 
 DRAW = np.random.default_rng(0)
 IDS = [DRAW.integers(1, 50, n).tolist() for n in DRAW.integers(4, 40, 48)]
@@ -118,16 +119,65 @@ def test_what_is_not_for_us_is_a_plain_trainers(tmp_path: Path) -> None:
     assert len(losses(trainer)) == 8
 
 
-def test_packed_rows_get_the_collator_of_the_models_attention(tmp_path: Path) -> None:
+def test_every_batch_gets_the_collator_of_its_rows(tmp_path: Path) -> None:
     packed = pack(DATA, 64)
-    for attention in ("sdpa", "eager"):
+    stream = pack(DATA.to_iterable_dataset(), 64).map(lambda row: row)
+    assert stream.column_names is None
+    lazy = packed.with_transform(lambda rows: dict(rows))
+    wrapped = torch.utils.data.Subset(packed, range(len(packed)))
+    for attention, of_mask in (("sdpa", torch.bool), ("eager", torch.float32)):
         trainer = TokenTrainer(
-            model(attn_implementation=attention), arguments(tmp_path, max_steps=2), train_dataset=packed,
+            model(attn_implementation=attention), arguments(tmp_path, max_steps=2), train_dataset=DATA,
+            eval_dataset={"packed": packed, "stream": stream, "lazy": lazy, "subset": wrapped},
             processing_class=tokenizer(),
         )  # fmt: skip
-        assert isinstance(trainer.data_collator, PackingCollator)
-        assert trainer.data_collator.attention == attention
+        assert next(iter(trainer.get_train_dataloader()))["attention_mask"].ndim == 2
+        for name in trainer.eval_dataset:
+            for batch in trainer.get_eval_dataloader(name):
+                assert batch["attention_mask"].ndim == 4
+                assert batch["attention_mask"].dtype == of_mask
         assert len(losses(trainer)) == 2
+
+
+@pytest.mark.parametrize("kind", ["dataset", "subset", "stream", "mapped stream"])
+def test_training_on_packed_rows_in_any_wrapper_keeps_the_records_apart(tmp_path: Path, kind: str) -> None:
+    packed = pack(DATA, 64)
+    stream = packed.to_iterable_dataset()
+    rows = {
+        "dataset": packed, "subset": torch.utils.data.Subset(packed, range(len(packed))),
+        "stream": stream, "mapped stream": stream.map(lambda row: row),
+    }[kind]  # fmt: skip
+    trainer = Recording(model(), arguments(tmp_path, max_steps=2), train_dataset=rows, processing_class=tokenizer())
+    assert len(losses(trainer)) == 2
+    batches = [batch for step, _ in trainer.steps for batch in step]
+    assert len(batches) == 2
+    assert all(batch["attention_mask"].ndim == 4 for batch in batches)
+
+
+def test_an_attention_unknown_to_packing_trains_plain_rows_and_names_itself_on_packed_ones() -> None:
+    collate = TokenCollator(tokenizer(), attention="flex_attention")
+    assert collate([{"input_ids": [1, 2]}])["attention_mask"].ndim == 2
+    assert collate(iter([{"input_ids": [1, 2]}]))["input_ids"].shape == (1, 8)
+    with pytest.raises(TokenizationError, match="attention='flex_attention': expected 'sdpa', 'eager'"):
+        collate([{"input_ids": [1, 2], "seq_lengths": [1, 1]}])
+
+
+def test_a_budget_needs_rows_of_known_length(tmp_path: Path) -> None:
+    cases = {
+        "IterableDataset": DATA.to_iterable_dataset(),
+        "Subset": torch.utils.data.Subset(DATA, [0, 1]),
+        "Dataset with a transform": DATA.with_transform(lambda rows: dict(rows)),
+    }
+    for kind, rows in cases.items():
+        trainer = TokenTrainer(
+            model(), arguments(tmp_path), train_dataset=rows, processing_class=tokenizer(), max_tokens_per_batch=160
+        )
+        with pytest.raises(TokenizationError) as raised:
+            trainer.train()
+        assert str(raised.value) == (
+            f"max_tokens_per_batch: train_dataset is {kind}, which does not tell the lengths of its rows; give a "
+            "datasets.Dataset, or leave it out and set per_device_train_batch_size"
+        )
 
 
 def test_without_tokenizer_and_collator_it_asks_for_one(tmp_path: Path) -> None:
@@ -267,7 +317,13 @@ def test_two_ranks_see_every_row_once_between_them_in_as_many_steps(tmp_path: Pa
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_train_one_rank, (port, str(tmp_path)), nprocs=2)
+    ranks = torch.multiprocessing.spawn(_train_one_rank, (port, str(tmp_path)), nprocs=2, join=False)
+    end = time.monotonic() + 240
+    while not ranks.join(timeout=5):
+        if time.monotonic() > end:
+            for process in ranks.processes:
+                process.kill()
+            pytest.fail("two ranks do not come to an end")
     one, two = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert len(one["seen"]) == len(two["seen"]) > 4
     assert sorted(row for batch in one["seen"] + two["seen"] for row in batch) == list(range(48))
