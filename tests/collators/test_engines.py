@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import random
 import subprocess
@@ -306,6 +307,7 @@ def test_gigatoken_is_made_anew_before_what_it_remembers_fills_the_memory(
     make_anew = GigatokenEngine._made_anew
     monkeypatch.setattr(GigatokenEngine, "_made_anew", lambda self: made.append(self) or make_anew(self))
     monkeypatch.setattr("collators.gigatoken_engine._MOST_BYTES", 10_000)
+    monkeypatch.setattr("collators.gigatoken_engine._memory", lambda: math.inf)
     engines._accelerator.cache_clear()
     data = Dataset.from_dict({"messages": chats(2500)})
     assert digest(tokenize(data, tokenizer, engine="gigatoken")) == digest(
