@@ -149,14 +149,10 @@ def _edited(state: str, controls: Iterable[Control]) -> Tokenizer | None:
         old, new = json.dumps(control.text, ensure_ascii=False), json.dumps(control.name)
         if state.count(f'"content":{old},') != 1:
             return None
-        # In the list of added tokens, and as a piece of the model; no two pieces have the same id.
-        for before, after in (
-            ('"content":', ","),
-            ('"unk_token":', ","),
-            ("", f":{control.id},"),
-            ("", f":{control.id}}}"),
-        ):
-            state = state.replace(before + old + after, before + new + after)
+        # In the list of added tokens, as what stands for the unknown, and as a piece of the model.
+        for before, after in (('"content":', ""), ('"unk_token":', ""), ("", f":{control.id}")):
+            for end in ",}":
+                state = state.replace(before + old + after + end, before + new + after + end)
     try:
         backend = Tokenizer.from_str(state)
     except Exception:  # tokenizers raises just that: a merge makes a piece that now has another name
