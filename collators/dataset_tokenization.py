@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
-from datasets.utils import tqdm
+from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict
 
 from collators.cached_tables import cached_table
-from collators.chat_templates import NO_TEMPLATE
-from collators.columns import columns_read, shape_of
-from collators.engines import EngineMismatch, EngineName
+from collators.columns import columns_read
+from collators.engines import EngineName
 from collators.errors import TokenizationError
-from collators.ledger import LEDGER, Ledger, listed_reasons
-from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, NOTHING_TO_TRAIN, TOO_LONG, Overflow
-from collators.record_batches import record_batches
+from collators.ledger import LEDGER, Ledger, nothing_left
+from collators.overflow import Overflow
 from collators.shapes import LossMode
-from collators.tokenization import NUM_TO_CHOOSE, Tokenize
+from collators.token_tables import check_template, token_row_features, token_row_tables, with_proven_engine
+from collators.tokenization import Tokenize
 from collators.tokenizers import digest
-from collators.workers import fastest, in_order, measure
 
 logger = logging.getLogger(__name__)
 
 AnyDataset = TypeVar("AnyDataset", Dataset, DatasetDict, IterableDataset, IterableDatasetDict)
-Result = TypeVar("Result")
 
 _STREAM_BATCH_SIZE = 1000
-_NUM_WORTH_AN_ENGINE = 2000
-"""Fewer rows are done before an accelerator is made."""
-_NUM_TO_MEASURE = 500
-_ABOUT_LENGTH = {TOO_LONG, ANSWER_TOO_LONG, ANSWER_CUT_OFF}
 
 
 def tokenize(
@@ -109,8 +101,8 @@ def tokenize(
         engine=engine,
     )
     if isinstance(dataset, Dataset | DatasetDict):
-        return _per_split(partial(_tokenized, step=step, num_proc=num_proc, max_length=max_length), dataset)
-    return _per_split(partial(_stream, step=step, whole=False), dataset)
+        return per_split(partial(_tokenized, step=step, num_proc=num_proc, max_length=max_length), dataset)
+    return per_split(partial(_stream, step=step, whole=False), dataset)
 
 
 def token_rows(
@@ -147,8 +139,8 @@ def token_rows(
         engine=engine,
     )
     if isinstance(dataset, Dataset | DatasetDict):
-        return _per_split(partial(_every_row, step=step, num_proc=num_proc), dataset)
-    return _per_split(partial(_stream, step=step, whole=True), dataset)
+        return per_split(partial(_every_row, step=step, num_proc=num_proc), dataset)
+    return per_split(partial(_stream, step=step, whole=True), dataset)
 
 
 def kept_rows(rows: AnyDataset, *, max_length: int) -> AnyDataset:
@@ -159,10 +151,10 @@ def kept_rows(rows: AnyDataset, *, max_length: int) -> AnyDataset:
     Raises:
         TokenizationError: no row of a split is left.
     """
-    return _per_split(partial(_kept_of, max_length=max_length), rows)
+    return per_split(partial(_kept_of, max_length=max_length), rows)
 
 
-def _per_split(function: Any, dataset: Any) -> Any:
+def per_split(function: Any, dataset: Any) -> Any:
     if isinstance(dataset, DatasetDict | IterableDatasetDict):
         return type(dataset)({name: function(split, name=f"{name}: ") for name, split in dataset.items()})
     if isinstance(dataset, Dataset | IterableDataset):
@@ -173,7 +165,7 @@ def _per_split(function: Any, dataset: Any) -> Any:
 
 
 def _every_row(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | None) -> Dataset:
-    _check_template(dataset.column_names, step)
+    check_template(dataset.column_names, step)
     features = token_row_features(dataset.features)
     # Of our own making: datasets knows an importable function by its name only, not by its code.
     fingerprint = digest(dataset._fingerprint, step.digest)
@@ -183,61 +175,6 @@ def _every_row(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | N
         features,
         lambda write: with_proven_engine(step, lambda: write(token_row_tables(dataset, step, num_proc, name=name))),
     )
-
-
-def token_row_tables(
-    records: Dataset, step: Tokenize, num_proc: int | None, *, name: str = "", unmapped: bool = False
-) -> Iterator[pa.Table]:
-    """The rows of `token_rows` in tables, one after the other, kept nowhere.
-
-    `unmapped` is for records that nobody else touches, as a builder has just written them (`record_batches`).
-
-    Raises:
-        EngineMismatch: the engine turns out to be wrong, and rows given before may be too (`with_proven_engine`).
-    """
-    _check_template(records.column_names, step)
-    if not len(records):
-        return
-    columns = columns_read(records.column_names)
-    processes = _get_ready(step, records.with_format("arrow", columns=columns), num_proc or 1)
-    batches = record_batches(records, columns, unmapped=unmapped)
-    tables = in_order(partial(_rows_of, step), batches, processes=processes)
-    with tqdm(total=len(records), unit=" examples", desc=f"{name}tokenize") as progress:
-        for table in tables:
-            yield table
-            progress.update(len(table))
-
-
-def _rows_of(step: Tokenize, table: pa.Table, first: int) -> pa.Table:
-    return step.token_rows(table, range(first, first + len(table)), strict=True)
-
-
-def choose_engine_by(step: Tokenize, records: Dataset) -> None:
-    """Choose an engine by rows from all over a dataset; one of few rows is not worth an accelerator."""
-    if len(records) < _NUM_WORTH_AN_ENGINE:
-        step.choose_engine(None)
-    else:
-        some = records.with_format("arrow", columns=columns_read(records.column_names))
-        step.choose_engine(some[np.linspace(0, len(records) - 1, NUM_TO_CHOOSE, dtype=np.int64)])
-
-
-def _get_ready(step: Tokenize, records: Dataset, num_proc: int) -> int:
-    """Choose an engine, if there is none; and by some rows the number of processes, which it returns."""
-    if not step.has_engine or step.engine == "tokenizers":
-        choose_engine_by(step, records)
-    if num_proc < 2:
-        return 1
-    some = records[:_NUM_TO_MEASURE]
-    return fastest(num_proc, len(records), measure(lambda: _rows_of(step, some, 0), len(some)))
-
-
-def with_proven_engine(step: Tokenize, work: Callable[[], Result]) -> Result:
-    """Do some work with the step; if its engine turns out to be wrong, again from the start with the reference."""
-    try:
-        return work()
-    except EngineMismatch as mismatch:
-        step.give_up_engine(mismatch)
-        return work()
 
 
 def _tokenized(dataset: Dataset, *, name: str, step: Tokenize, num_proc: int | None, max_length: int) -> Dataset:
@@ -274,19 +211,9 @@ def _kept_of(
     return rows.remove_columns(LEDGER)
 
 
-def nothing_left(ledger: Ledger, shortest: int | None, max_length: int, facts: Mapping[str, str] | None = None) -> str:
-    """What to say where every row is set aside; the shortest has so many tokens."""
-    counts = ledger.set_aside
-    fact = f"no row of {ledger.num_rows:,} keeps a trained token ({listed_reasons(counts, facts or {})})"
-    if not set(counts) & _ABOUT_LENGTH:
-        hint = "; see that assistant messages are there, not empty, not loss: false" * (NOTHING_TO_TRAIN in counts)
-        return f"{fact}; token_rows() shows the rows{hint}"
-    return f"max_length={max_length}: {fact}; the shortest has {shortest:,} tokens; raise max_length"
-
-
 def _stream(dataset: IterableDataset, *, name: str, step: Tokenize, whole: bool) -> IterableDataset:
-    source = dataset.features or _features_seen(dataset, name)
-    _check_template(list(source), step)
+    source = dataset.features or features_seen(dataset, name)
+    check_template(list(source), step)
     features = token_row_features(source)
     if not whole:
         features = Features({key: value for key, value in features.items() if key not in LEDGER})
@@ -302,7 +229,7 @@ def _stream(dataset: IterableDataset, *, name: str, step: Tokenize, whole: bool)
     return rows.with_format(None)
 
 
-def _features_seen(dataset: IterableDataset, name: str) -> Features:
+def features_seen(dataset: IterableDataset, name: str) -> Features:
     """The columns of a stream that does not say what it has: only its first rows can tell."""
     first = next(dataset.with_format("arrow").iter(_STREAM_BATCH_SIZE), None)
     if first is None:
@@ -312,30 +239,3 @@ def _features_seen(dataset: IterableDataset, name: str) -> Features:
 
 def _every_row_of(batch: pa.Table, *, step: Tokenize) -> pa.Table:
     return step.token_rows(batch.select(columns_read(batch.column_names)))
-
-
-def _check_template(names: list[str], step: Tokenize) -> None:
-    """Before any work: the columns hold conversations, and there is a template for them."""
-    if shape_of(names) != ("text",) and not step.has_template:
-        raise TokenizationError(NO_TEMPLATE)
-
-
-def token_row_features(source: Features) -> Features:
-    """The columns of `token_rows`."""
-    columns: dict[str, Any] = {"id": source["id"]} if "id" in source else {}
-    ids = List(Value("int32"))
-    return Features(
-        columns
-        | {
-            "input_ids": ids,
-            "labels": ids,
-            "length": Value("int32"),
-            "set_aside": Value("string"),
-            "straddling": Value("int32"),
-            "cut": Value("int32"),
-            "cut_trained": Value("int32"),
-            "cut_turns": Value("int32"),
-            "left_out": Value("int32"),
-            "control_texts": Value("int32"),
-        }
-    )

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collators.overflow import ANSWER_CUT_OFF, ANSWER_TOO_LONG, NOTHING_TO_TRAIN, TOO_LONG
+
+_ABOUT_LENGTH = {TOO_LONG, ANSWER_TOO_LONG, ANSWER_CUT_OFF}
 LEDGER = ["set_aside", "straddling", "cut", "cut_trained", "cut_turns", "left_out", "control_texts"]
 """Columns of token rows that account for what became of a row; they are not for training."""
 
@@ -87,3 +90,13 @@ def listed_reasons(counts: Mapping[str, int], facts: Mapping[str, str]) -> str:
     ordered = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
     said = {reason: f" ({fact})" for reason, fact in facts.items()}
     return ", ".join(f"{reason} {count:,}{said.get(reason, '')}" for reason, count in ordered)
+
+
+def nothing_left(ledger: Ledger, shortest: int | None, max_length: int, facts: Mapping[str, str] | None = None) -> str:
+    """What to say where every row is set aside; the shortest has so many tokens."""
+    counts = ledger.set_aside
+    fact = f"no row of {ledger.num_rows:,} keeps a trained token ({listed_reasons(counts, facts or {})})"
+    if not set(counts) & _ABOUT_LENGTH:
+        hint = "; see that assistant messages are there, not empty, not loss: false" * (NOTHING_TO_TRAIN in counts)
+        return f"{fact}; token_rows() shows the rows{hint}"
+    return f"max_length={max_length}: {fact}; the shortest has {shortest:,} tokens; raise max_length"

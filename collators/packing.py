@@ -16,7 +16,7 @@ from datasets.utils import tqdm
 
 from collators.bin_packing import best_fit
 from collators.cached_tables import cached_table
-from collators.dataset_tokenization import AnyDataset, _features_seen, _per_split
+from collators.dataset_tokenization import AnyDataset, features_seen, per_split
 from collators.errors import TokenizationError, check_choice
 from collators.flat_rows import FlatRows
 from collators.ledger import listed_reasons, report_set_aside
@@ -87,8 +87,8 @@ def pack(
     window = _number("window", window, 1, "records")
     options: dict[str, Any] = {"max_length": max_length, "overflow": overflow, "seed": seed}
     if isinstance(dataset, Dataset | DatasetDict):
-        return _per_split(partial(_packed, **options), dataset)
-    return _per_split(partial(_packed_stream, window=window, **options), dataset)
+        return per_split(partial(_packed, **options), dataset)
+    return per_split(partial(_packed_stream, window=window, **options), dataset)
 
 
 def _number(option: str, value: Any, least: int, unit: str) -> int:
@@ -167,7 +167,7 @@ def _combined(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _packed_stream(dataset: IterableDataset, *, name: str, window: int, **options: Any) -> IterableDataset:
-    features = packed_features(dataset.features or _features_seen(dataset, name))
+    features = packed_features(dataset.features or features_seen(dataset, name))
     report = partial(_report, f"{name}a window of the stream: ")
     return packed_stream(dataset, features=features, window=window, name=name, report=report, **options)
 

@@ -16,13 +16,8 @@ from typing import Any
 import datasets
 
 import collators
-from collators.dataset_tokenization import (
-    choose_engine_by,
-    token_row_features,
-    token_row_tables,
-    with_proven_engine,
-)
 from collators.engines import EngineMismatch
+from collators.token_tables import choose_engine_by, token_row_features, token_row_tables, with_proven_engine
 from collators.tokenization import code_digest
 from collators.tokenizers import tokenizer_digest
 from hf_builders import __version__

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collators import IGNORE_INDEX, TokenizationError, pack
-from collators.dataset_tokenization import nothing_left
-from collators.ledger import LEDGER, Ledger
+from collators.ledger import LEDGER, Ledger, nothing_left
 from hf_builders.run_config import PackSection
 
 _HASHED = ("length", "input_ids", "labels")

@@ -90,7 +90,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many processes as asked for, however few rows there are."""
-    monkeypatch.setattr("collators.dataset_tokenization.fastest", lambda asked, *_: asked)
+    monkeypatch.setattr("collators.token_tables.fastest", lambda asked, *_: asked)
 
 
 def test_the_fastest_engine_is_chosen_where_rows_are_many(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -252,7 +252,7 @@ import os
 os.environ["HF_DATASETS_CACHE"] = {cache!r}
 from datasets import Dataset
 from collators import load_tokenizer, tokenize
-import collators.dataset_tokenization as d
+import collators.token_tables as d
 d.fastest = lambda asked, *_: asked
 rows = [[{{"role": "user", "content": "hello"}}, {{"role": "assistant", "content": "world"}}]] * 50
 print(len(tokenize(Dataset.from_dict({{"messages": rows}}), load_tokenizer({folder!r}), num_proc=2)))

@@ -27,7 +27,7 @@ ORDER = [
     # labels
     "labelled", "rounds", "labelling", "ledger", "tokenization",
     # datasets
-    "workers", "record_batches", "cached_tables", "dataset_tokenization",
+    "workers", "record_batches", "token_tables", "cached_tables", "dataset_tokenization",
     # batches
     "ragged", "flat_rows", "token_batches", "padding_collator",
     # packs

@@ -199,7 +199,7 @@ def test_the_command_tells_a_bad_row_in_one_line(tmp_path: Path, capsys: pytest.
 
 def test_one_engine_for_all_splits_and_the_manifest_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gigatoken", reason="the extra `fast`")
-    monkeypatch.setattr("collators.dataset_tokenization._NUM_WORTH_AN_ENGINE", 100)  # train has 240 rows, the other 40
+    monkeypatch.setattr("collators.token_tables._NUM_WORTH_AN_ENGINE", 100)  # train has 240 rows, the other 40
     prepared = prepare(config_of(tmp_path / "out"))
     assert read_manifest(prepared.folder)["engine"] == "gigatoken"
     assert read_manifest(prepared.folder)["versions"]["gigatoken"]
