@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.json
 
 from hf_builders.encodings import Encoding, source_encoding
-from hf_builders.json_values import JsonRow, is_array, line_blocks, type_name, values_of_array, values_of_lines
+from hf_builders.json_files import is_array, line_blocks, values_of_array, values_of_lines
+from hf_builders.json_values import JsonRow, type_name
 from hf_builders.quarantine import Quarantine
 from hf_builders.sources import Rows, SourceFile, ids_of
 

@@ -23,7 +23,21 @@ class BadRow:
     """The word it is counted under."""
     fact: str
     raw: str
-    """The row as it stands in the file; bytes that are no text are written as `\\xNN`."""
+    """The row as it stands in the file, a question with the text it shares with others; bytes that are no text are
+    written as `\\xNN`."""
+
+
+class RowProblem(Exception):
+    """What is wrong with a row that is read as a whole; whoever knows its place makes a `BadRow` of it.
+
+    Args:
+        reason: the word it is counted under.
+        fact: what is wrong, with the value and the way out.
+    """
+
+    def __init__(self, reason: str, fact: str) -> None:
+        super().__init__(reason, fact)
+        self.reason, self.fact = reason, fact
 
 
 class Quarantine:
@@ -67,6 +81,8 @@ class Account:
     """Good rows that the caller's own options keep out, by reason."""
     quarantined: Counter[str] = field(default_factory=Counter)
     """Bad rows, by reason."""
+    noted: Counter[str] = field(default_factory=Counter)
+    """Kept rows with something to know of them, such as a mended offset, by reason."""
 
     def __add__(self, other: Account) -> Account:
         return Account(
@@ -74,6 +90,7 @@ class Account:
             self.kept + other.kept,
             self.left_out + other.left_out,
             self.quarantined + other.quarantined,
+            self.noted + other.noted,
         )
 
     def is_balanced(self) -> bool:
@@ -100,7 +117,8 @@ class Account:
     @classmethod
     def load(cls, path: Path) -> Account:
         fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(fields["read"], fields["kept"], Counter(fields["left_out"]), Counter(fields["quarantined"]))
+        counters = (Counter(fields[name]) for name in ("left_out", "quarantined", "noted"))
+        return cls(fields["read"], fields["kept"], *counters)
 
 
 # A cached load runs none of our code, so a counter in memory would be empty then: accounts and bad rows are files

@@ -15,7 +15,8 @@ import pyarrow.parquet
 from hf_builders.csv_reader import read_csv, read_header
 from hf_builders.encodings import decode_keeping_bytes, source_encoding
 from hf_builders.errors import SourceError
-from hf_builders.json_values import JsonRow, read_json_values
+from hf_builders.json_files import read_json_values
+from hf_builders.json_values import JsonRow
 from hf_builders.quarantine import BadRow, Quarantine
 from hf_builders.sources import SourceFile
 

@@ -11,13 +11,12 @@ from datasets import Features, Json, List, Value
 from datasets.utils.logging import get_logger
 
 from hf_builders.builder import RecordBuilder
-from hf_builders.conversations.fields import RowProblem
 from hf_builders.conversations.formats import FORMATS, Conversation, Format, detect_format, fitting_format, read_row
 from hf_builders.encodings import is_undecodable
 from hf_builders.errors import OptionError, SourceError
 from hf_builders.json_columns import json_column, json_lists, json_text, unreadable
-from hf_builders.json_values import read_json_values
-from hf_builders.quarantine import Quarantine
+from hf_builders.json_files import read_json_values
+from hf_builders.quarantine import Quarantine, RowProblem
 from hf_builders.sources import Rows, SourceFile
 from hf_builders.value_files import is_parquet
 from hf_builders.view_config import ViewConfig

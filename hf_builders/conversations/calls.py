@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_builders.conversations.fields import Message, RowProblem
+from hf_builders.conversations.fields import Message
 from hf_builders.json_values import parse_exactly, type_name
+from hf_builders.quarantine import RowProblem
 
 
 def call_of(value: object, place: str) -> Message:

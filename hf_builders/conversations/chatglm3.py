@@ -7,13 +7,13 @@ from typing import Any
 from hf_builders.conversations.calls import unwrapped
 from hf_builders.conversations.fields import (
     Message,
-    RowProblem,
     fields_of,
     loss_of,
     loss_of_result,
     refuse_other_fields,
     text_of,
 )
+from hf_builders.quarantine import RowProblem
 
 _LOSS = ("loss", "weight", "train")
 _FIELDS = {

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hf_builders.conversations.fields import Message, RowProblem, is_trained_like, set_before_loss
+from hf_builders.conversations.fields import Message, is_trained_like, set_before_loss
 from hf_builders.json_columns import json_text
 from hf_builders.json_values import parse_exactly
+from hf_builders.quarantine import RowProblem
 
 
 def to_messages(conversation: Sequence[Message]) -> list[Message]:

@@ -6,16 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 from hf_builders.json_values import type_name
+from hf_builders.quarantine import RowProblem
 
 Message = dict[str, Any]
-
-
-class RowProblem(Exception):
-    """What is wrong with a row: the word it is counted under, and the fact with its way out."""
-
-    def __init__(self, reason: str, fact: str) -> None:
-        super().__init__(reason, fact)
-        self.reason, self.fact = reason, fact
 
 
 def fields_of(message: object, place: str) -> Message:

@@ -7,11 +7,12 @@ from typing import Any, Literal, NamedTuple, get_args
 from hf_builders.conversations.calls import unwrapped
 from hf_builders.conversations.chatglm3 import read_chatglm3
 from hf_builders.conversations.conversion import to_conversation, to_messages
-from hf_builders.conversations.fields import Message, RowProblem
+from hf_builders.conversations.fields import Message
 from hf_builders.conversations.openai import has_speaker_name, read_openai
 from hf_builders.conversations.order import check_order
 from hf_builders.conversations.sharegpt import OWN_ROLES, read_sharegpt
 from hf_builders.json_values import type_name
+from hf_builders.quarantine import RowProblem
 
 Format = Literal["chatglm3", "sharegpt", "openai"]
 FORMATS: tuple[Format, ...] = get_args(Format)

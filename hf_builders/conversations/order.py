@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hf_builders.conversations.fields import Message, RowProblem
+from hf_builders.conversations.fields import Message
+from hf_builders.quarantine import RowProblem
 
 
 def check_order(conversation: Sequence[Message]) -> None:

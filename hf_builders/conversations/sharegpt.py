@@ -7,7 +7,6 @@ from typing import Any
 from hf_builders.conversations.calls import calls_of_text
 from hf_builders.conversations.fields import (
     Message,
-    RowProblem,
     fields_of,
     is_trained_like,
     loss_of,
@@ -16,6 +15,7 @@ from hf_builders.conversations.fields import (
     set_before_loss,
     text_of,
 )
+from hf_builders.quarantine import RowProblem
 
 _ROLES = {
     "system": "system",

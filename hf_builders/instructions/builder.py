@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from datasets import DownloadManager, Features, SplitGenerator
 
 from hf_builders.builder import RecordBuilder
-from hf_builders.instructions.exchanges import Exchange, LeftOut, Row, RowProblem
+from hf_builders.instructions.exchanges import Exchange, LeftOut, Row
 from hf_builders.instructions.junk import KnownJunk
 from hf_builders.instructions.mapping import Columns, RowMapping, row_mapping
 from hf_builders.instructions.tables import EXCHANGE_FEATURES, exchange_table, source_features, source_table
 from hf_builders.json_values import JsonRow
-from hf_builders.quarantine import Quarantine
+from hf_builders.quarantine import Quarantine, RowProblem
 from hf_builders.sources import Rows, SourceFile, told_as_source_error
 from hf_builders.value_files import read_values
 from hf_builders.view_config import ViewConfig

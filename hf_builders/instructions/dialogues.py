@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from hf_builders.instructions.exchanges import LeftOut, Row, RowProblem, missing, shown
+from hf_builders.instructions.exchanges import LeftOut, Row, missing, shown
 from hf_builders.json_values import type_name
+from hf_builders.quarantine import RowProblem
 
 _TAG = re.compile(r"\s*<(user|bot)>:\s*")
 _SPEAKER = re.compile(r"\[(客户|律师)\]\s*")

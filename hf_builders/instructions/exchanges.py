@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from hf_builders.errors import did_you_mean
 from hf_builders.json_values import type_name
+from hf_builders.quarantine import RowProblem
 
 FIELDS = ("instruction", "input", "output", "history", "system")
 """What this dataset calls the parts of a row."""
@@ -33,14 +34,6 @@ class Exchange(NamedTuple):
     def question(self) -> str:
         # As collators.columns joins the two, so that every view of a row gives the same tokens.
         return f"{self.instruction}\n{self.input}" if self.input else self.instruction
-
-
-class RowProblem(Exception):
-    """A row that is no exchange: the reason it is counted under, and the fact."""
-
-    def __init__(self, reason: str, fact: str) -> None:
-        super().__init__(reason, fact)
-        self.reason, self.fact = reason, fact
 
 
 class LeftOut(Exception):

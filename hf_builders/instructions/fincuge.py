@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hf_builders.instructions.exchanges import Row, RowProblem, missing, shown
+from hf_builders.instructions.exchanges import Row, missing, shown
 from hf_builders.json_values import type_name
+from hf_builders.quarantine import RowProblem
 
 _POLARITY = ("消极", "中性", "积极")
 

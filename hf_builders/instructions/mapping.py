@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_builders.errors import OptionError, did_you_mean
-from hf_builders.instructions.exchanges import FIELDS, Exchange, Row, RowProblem, exchange_of, missing, named_row, shown
+from hf_builders.instructions.exchanges import FIELDS, Exchange, Row, exchange_of, missing, named_row, shown
 from hf_builders.instructions.presets import PRESETS, Preset
 from hf_builders.json_columns import json_text, unreadable
+from hf_builders.quarantine import RowProblem
 
 Columns = Mapping[str, str] | Sequence[str | None]
 """Our field → the file's field, or our fields in the order of values without names (None or "_" is none of them)."""

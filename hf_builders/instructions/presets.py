@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hf_builders.instructions.dialogues import flattened_dialogue, lawyer_dialogue, with_laws
-from hf_builders.instructions.exchanges import LeftOut, Row, RowProblem, shown
+from hf_builders.instructions.exchanges import LeftOut, Row, shown
 from hf_builders.instructions.fincuge import TASKS
 from hf_builders.json_values import type_name
+from hf_builders.quarantine import RowProblem
 
 Reshape = Callable[[Row], Row]
 """A row of a family in, the same row with what `columns` names out. Raises `RowProblem` or `LeftOut`."""

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_builders.conversations.conversion import to_conversation, to_messages
-from hf_builders.conversations.fields import RowProblem
 from hf_builders.conversations.formats import read_row
 from hf_builders.conversations.order import check_order
+from hf_builders.quarantine import RowProblem
 
 
 def exactly(value: Any) -> str:

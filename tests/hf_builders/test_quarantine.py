@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from hf_builders import Account, RowError, SourceError
-from hf_builders.quarantine import BadRow, Quarantine, account_path, quarantine_path, read_accounts, read_sources
+from hf_builders.quarantine import (
+    BadRow,
+    Quarantine,
+    RowProblem,
+    account_path,
+    quarantine_path,
+    read_accounts,
+    read_sources,
+)
 
 BAD = BadRow("train.json:2", "missing_field", "'summary' is missing", '{"content": "类型#裙\\xff"}')
 
@@ -39,13 +47,13 @@ def test_without_a_bad_row_there_is_no_file(tmp_path: Path) -> None:
 
 
 def test_accounts_of_a_split_add_up_over_its_sources(tmp_path: Path) -> None:
-    first = Account(5, 3, Counter(too_long=1), Counter(undecodable=1))
-    second = Account(2, 1, Counter(too_long=1))
+    first = Account(5, 3, Counter(too_long=1), Counter(undecodable=1), Counter(blank_question=3, no_answer=1))
+    second = Account(2, 1, Counter(too_long=1), noted=Counter(no_answer=1))
     other = Account(1, 1)
     for split, index, account in (("train", 0, first), ("train", 1, second), ("test", 0, other)):
         account.save(account_path(tmp_path, split, index), {"name": f"{index}.csv"})
     assert read_accounts(tmp_path) == {
-        "train": Account(7, 4, Counter(too_long=2), Counter(undecodable=1)),
+        "train": Account(7, 4, Counter(too_long=2), Counter(undecodable=1), Counter(blank_question=3, no_answer=2)),
         "test": Account(1, 1),
     }
     assert read_sources(tmp_path) == [{"name": "0.csv"}, {"name": "1.csv"}]
@@ -56,6 +64,19 @@ def test_an_account_that_lost_a_row_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="rows were lost on the way"):
         Account(read=2, kept=1).save(account_path(tmp_path, "train", 0), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_noted_of_kept_rows_is_no_part_of_the_sum(tmp_path: Path) -> None:
+    account = Account(2, 1, quarantined=Counter(no_answers=1), noted=Counter(answer_start_filled=1, was_number=1))
+    assert account.is_balanced()
+    assert account.told() == "2 read, 1 set aside (no_answers 1)"
+    account.save(account_path(tmp_path, "train", 0), {})
+    assert read_accounts(tmp_path) == {"train": account}
+
+
+def test_a_problem_of_a_row_has_its_reason_and_its_fact() -> None:
+    problem = RowProblem("no_answers", "'answers' holds no answer; write one")
+    assert (problem.reason, problem.fact) == problem.args == ("no_answers", "'answers' holds no answer; write one")
 
 
 def test_a_folder_without_accounts_says_so(tmp_path: Path) -> None:
