@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,25 +37,10 @@ logger = datasets.utils.logging.get_logger(__name__)
 
 # What `_generate_tables` runs: a cached table made by other code than this is not used.
 _SHARED_MODULES = (
-    "builder",
-    "csv_reader",
-    "dialogue_builder",
-    "encodings",
-    "errors",
-    "json_columns",
-    "json_reader",
-    "json_values",
-    "locations",
-    "origin",
-    "own_files",
-    "quarantine",
-    "schema",
-    "sources",
-    "splits",
-    "value_files",
-    "view_config",
-    "views",
-)
+    "builder", "csv_reader", "dialogue_builder", "encodings", "errors", "json_columns", "json_files",
+    "json_reader", "json_values", "locations", "origin", "own_files", "quarantine", "reading",
+    "reading_builder", "reading_layouts", "schema", "sources", "splits", "value_files", "view_config", "views",
+)  # fmt: skip
 
 
 class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
@@ -72,6 +58,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     official_files: ClassVar[Sequence[OfficialFile]] = ()
     official_download: ClassVar[Download | None] = None
+    how_to_get: ClassVar[str] = ""
+    """Where the official files come from, if no program may fetch them: what their user has to do."""
     num_official_rows: ClassVar[int | None] = None
     file_endings: ClassVar[Sequence[str]] = (".json", ".jsonl")
     num_sample_rows: ClassVar[int]
@@ -109,6 +97,10 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """Which records the caller's options leave out: n booleans for each reason."""
         return {}
 
+    def noted(self, records: pa.Table) -> Counter[str]:
+        """What is worth knowing of records that are kept: how many for each reason."""
+        return Counter()
+
     def check(self, config: ViewConfig) -> None:
         """Raises `OptionError` where one of the dataset's own options has a value it does not take."""
 
@@ -134,6 +126,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             num_official_rows=self.num_official_rows,
             num_sample_rows=self.num_sample_rows,
             file_endings=self.file_endings,
+            how_to_get=self.how_to_get,
         )
         self._data_files = data_files
         self._accounts_folder: Path | None = None
@@ -288,4 +281,6 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             is_hit = is_kept & is_out.to_numpy(zero_copy_only=False)
             account.left_out.update({reason: int(is_hit.sum())})
             is_kept &= ~is_hit
-        return self.show(rows.filter(is_kept), bad_rows)
+        rows = rows.filter(is_kept)
+        account.noted.update(self.noted(rows.table))
+        return self.show(rows, bad_rows)

@@ -39,6 +39,8 @@ class OfficialFile:
     """Which part of the dataset it is, where that is more than a split (a medical division, say)."""
     also: str = ""
     """A pattern for the names this file goes by when nothing has the official one."""
+    folder: str = ""
+    """The publisher's folder it lies in: of files of this name, the one in such a folder is meant."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,11 @@ def members(path: Path) -> Iterator[SourceFile]:
             yield SourceFile(str(path), name, split="", member=member)
 
 
+def _folder_of(file: SourceFile) -> str:
+    """The name of the folder a file lies in, on disk or in its archive."""
+    return PurePosixPath(file.member).parent.name if file.member is not None else Path(file.path).parent.name
+
+
 def _match(wanted: OfficialFile, candidates: list[SourceFile], root: Path) -> list[SourceFile]:
     """The candidates that are this official file: the one nearest to the root, or all that go by its other pattern."""
 
@@ -209,6 +216,7 @@ def _match(wanted: OfficialFile, candidates: list[SourceFile], root: Path) -> li
         return depth, file.member is not None or file.path.endswith(".gz")
 
     named = sorted((file for file in candidates if file.name == wanted.name), key=rank)
+    named = [file for file in named if wanted.folder and _folder_of(file) == wanted.folder] or named
     if len(named) > 1 and rank(named[0]) == rank(named[1]):
         raise SourceError(
             f"{root}: holds {wanted.name} twice ({named[0].path}, {named[1].path}); point data_dir at one of them"

@@ -42,6 +42,8 @@ class Origin:
     num_sample_rows: int
     file_endings: Sequence[str]
     """Of the user's own files; official ones are found by name."""
+    how_to_get: str = ""
+    """Where official files come from that no program may fetch."""
 
     @property
     def name(self) -> str:
@@ -73,9 +75,11 @@ class Origin:
         if sample and (data_files or data_dir or download):
             raise OptionError(f"{self.name}: sample=True, but data_files, data_dir or download too; choose one")
         if download and self.official_download is None:
+            what = "these are files which" if self.official_files else "these are files of your own, which"
+            way_out = f"{self.how_to_get}, and name" if self.how_to_get else "name"
             raise OptionError(
-                f"{self.name}: download={download!r}, but these are files of your own, which no address offers; "
-                "name them with data_files= or data_dir="
+                f"{self.name}: download={download!r}, but {what} no address offers; {way_out} them with data_files= "
+                "or data_dir="
             )
         root = os.environ.get(DATA_ENVIRONMENT_VARIABLE)
         if sample:
@@ -123,12 +127,14 @@ class Origin:
 
     def _warn_of_sample(self, root: str | None) -> None:
         cause = f"{DATA_ENVIRONMENT_VARIABLE}={root} holds no {self.name}/" if root else "no data was named"
-        if self.num_official_rows is None:
+        if not self.official_files:
             way_out = "name your own files with data_files= or data_dir="
         else:
+            how = self.how_to_get or "get it with download=True"
+            how_many = f"the real set has {self.num_official_rows:,}. " if self.num_official_rows else "no real ones. "
             way_out = (
-                f"the real set has {self.num_official_rows:,}. Get it with download=True, name its folder with "
-                f"data_dir= or {DATA_ENVIRONMENT_VARIABLE} (a folder that holds {self.name}/)"
+                f"{how_many}{how[0].upper()}{how[1:]}, name its folder with data_dir= or {DATA_ENVIRONMENT_VARIABLE} "
+                f"(a folder that holds {self.name}/)"
             )
         warnings.warn(
             f"{self.name}: {cause}, so these are {self.num_sample_rows:,} invented rows bundled as a sample; "

@@ -12,11 +12,23 @@ FEATURES: dict[str, Features] = {
         {"id": _TEXT, "conversations": List({"role": _TEXT, "content": _TEXT, "loss": Value("bool")})}
     ),
     "instruction": Features({"id": _TEXT, "instruction": _TEXT, "input": _TEXT, "output": _TEXT}),
+    "mrc": Features(
+        {
+            "id": _TEXT,
+            "title": _TEXT,
+            "context": _TEXT,
+            "question": _TEXT,
+            "answers": {"text": List(_TEXT), "answer_start": List(Value("int32"))},
+        }
+    ),
 }
 """Features of the views whose shape is the same for every dataset; `source` is each dataset's own."""
 
 DIALOGUE_VIEWS = ("source", "messages", "conversations", "instruction")
 """The views of a dataset of questions and answers."""
+
+READING_VIEWS = ("source", "mrc", "messages", "instruction")
+"""The views of a dataset of questions on a text."""
 
 
 def text_features(*columns: str) -> Features:

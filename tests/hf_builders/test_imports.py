@@ -18,9 +18,10 @@ DATA_HALF = (
     {"schema", "sources"},
     {"encodings", "quarantine", "locations", "splits", "json_columns"},
     {"json_values", "csv_reader", "own_files", "view_config", "views"},
-    {"json_reader", "origin", "value_files"},
+    {"json_files", "origin", "reading", "reading_layouts"},
+    {"json_reader", "value_files"},
     {"builder"},
-    {"dialogue_builder"},
+    {"dialogue_builder", "reading_builder"},
     {"registry"},
     {"load_hook"},
 )

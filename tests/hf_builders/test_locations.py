@@ -14,6 +14,10 @@ from hf_builders.locations import OfficialFile, find_data_files, find_in_folder,
 from hf_builders.sources import SourceFile, number
 
 OFFICIAL = (OfficialFile("train.json", "train"), OfficialFile("dev.json", "validation"))
+IN_FOLDERS = (
+    OfficialFile("train.json", "train", folder="squad"),
+    OfficialFile("dev.json", "validation", folder="squad"),
+)
 DIVISIONS = (
     OfficialFile("内科5000-33000.csv", "train", part="内科", also="内科*.csv"),
     OfficialFile("外科5-14000.csv", "train", part="外科", also="外科*.csv"),
@@ -52,6 +56,37 @@ def test_the_file_nearest_to_the_folder_is_taken_and_an_unpacked_one_before_a_pa
     (tmp_path / "train.json.gz").write_bytes(gzip.compress(b"another"))
     found = find_in_folder(tmp_path, OFFICIAL, "adgen")
     assert names(found, tmp_path) == [("train.json", "train"), ("dev.json", "validation")]
+
+
+def test_of_files_of_one_name_the_one_in_the_publishers_folder_is_taken(tmp_path: Path) -> None:
+    write(tmp_path, "train.json", "a/dev.json", "a/b/squad/train.json", "a/squad/train.json", "squad/x/dev.json")
+    found = find_in_folder(tmp_path, IN_FOLDERS, "cmrc2018")
+    # The nearest in such a folder; where none is in it, the nearest.
+    assert names(found, tmp_path) == [("a/squad/train.json", "train"), ("a/dev.json", "validation")]
+    found = find_in_folder(tmp_path / "a" / "squad" / "train.json", IN_FOLDERS, "cmrc2018")
+    assert names(found, tmp_path) == [("a/squad/train.json", "train")]
+
+
+def test_the_publishers_folder_may_be_in_an_archive(tmp_path: Path) -> None:
+    write(tmp_path, "train.json")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for member in ("train.json", "data/dev.json", "x/squad/dev.json", "x/squad/train.json"):
+            archive.writestr(member, member)
+    found = find_in_folder(tmp_path, IN_FOLDERS, "cmrc2018")
+    assert [(Path(file.path).name, file.member, file.split) for file in found] == [
+        ("all.zip", "x/squad/train.json", "train"),
+        ("all.zip", "x/squad/dev.json", "validation"),
+    ]
+
+
+def test_two_publishers_folders_side_by_side_have_to_be_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, "a/squad/dev.json", "b/squad/dev.json", "dev.json")
+    with pytest.raises(SourceError) as error:
+        find_in_folder(tmp_path, IN_FOLDERS, "cmrc2018")
+    assert str(error.value) == (
+        f"{tmp_path}: holds dev.json twice ({tmp_path}/a/squad/dev.json, {tmp_path}/b/squad/dev.json); "
+        "point data_dir at one of them"
+    )
 
 
 def test_two_files_of_one_name_side_by_side_have_to_be_told_apart(tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ OFFICIAL: dict[str, Any] = {
     "official_download": Download("https://example.org", {"train.json": None}),
     "num_official_rows": 115_669,
 }
+BY_HAND: dict[str, Any] = {
+    "official_files": (OfficialFile("train.json", "train"),),
+    "num_official_rows": 29_812,
+    "how_to_get": "ask the organisers",
+}
 NOTHING: dict[str, Any] = {"data_files": None, "data_dir": None, "download": False, "sample": False}
 
 
@@ -85,9 +90,19 @@ def test_the_first_place_that_applies_is_read(
             "the real set has 115,669. Get it with download=True, name its folder with data_dir= or HF_BUILDERS_DATA "
             "(a folder that holds adgen/)",
         ),
+        (
+            BY_HAND,
+            "the real set has 29,812. Ask the organisers, name its folder with data_dir= or HF_BUILDERS_DATA (a folder "
+            "that holds adgen/)",
+        ),
+        (
+            {**BY_HAND, "num_official_rows": None},
+            "no real ones. Ask the organisers, name its folder with data_dir= or HF_BUILDERS_DATA (a folder that holds "
+            "adgen/)",
+        ),
         ({}, "name your own files with data_files= or data_dir="),
     ],
-    ids=["official", "own"],
+    ids=["official", "by hand", "by hand, uncounted", "own"],
 )
 def test_the_sample_is_never_taken_silently(tmp_path: Path, declared: dict[str, Any], way_out: str) -> None:
     write(tmp_path / "adgen" / "sample", "train.json")
@@ -113,6 +128,21 @@ def test_files_of_the_users_own_cannot_be_downloaded(tmp_path: Path, download: b
     assert str(error.value) == (
         f"mine: download={download!r}, but these are files of your own, which no address offers; "
         "name them with data_files= or data_dir="
+    )
+
+
+@pytest.mark.parametrize(
+    ("how_to_get", "way_out"),
+    [("ask the organisers", "ask the organisers, and name them"), ("", "name them")],
+)
+def test_official_files_that_no_address_offers_cannot_be_downloaded(
+    tmp_path: Path, how_to_get: str, way_out: str
+) -> None:
+    by_hand = origin(tmp_path / "les_mrc", **{**BY_HAND, "how_to_get": how_to_get})
+    with pytest.raises(OptionError) as error:
+        by_hand.locate(**{**NOTHING, "download": True})
+    assert str(error.value) == (
+        f"les_mrc: download=True, but these are files which no address offers; {way_out} with data_files= or data_dir="
     )
 
 
