@@ -1,5 +1,7 @@
 """Conversations in, training tensors out: ids, and labels that say which tokens the model must produce.
 
+For models that write:
+
     load_tokenizer     a model folder or hub name   -> a fast tokenizer with its chat template
     tokenize           a dataset of conversations   -> input_ids, labels, length
     Tokenize           the same step, for your own `dataset.map(step, batched=True)`
@@ -13,6 +15,16 @@
     TokenTrainer       token rows and a model       -> `transformers.Trainer` that uses all of this
     inspect_row        one row                      -> what of it is trained, for human eyes
 
+For encoders that read (`load_tokenizer` takes a BERT model's bare vocab.txt too):
+
+    TokenizeSpans      questions on texts           -> overlapping windows, with start and end of the answer
+    TokenizePair       texts or pairs of texts      -> rows with a label each
+    SpanCollator       rows of these two            -> one padded batch of tensors
+    postprocess_spans  windows and logits           -> {id: text}; span_candidates: the n best with their scores
+    save_predictions   {id: text}                   -> the JSON file of the official evaluation scripts
+    cmrc_scores        predictions and references   -> CMRC 2018's own exact match and F1
+    SpanMetrics        these in one                 -> `compute_metrics` of a `Trainer`
+
 The package knows messages, tokenizers and tensors; it imports nothing from `hf_builders`, and nothing heavy
 (torch, transformers, datasets) before a name is used.
 """
@@ -23,6 +35,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collators.cmrc_metric import cmrc_scores
     from collators.dataset_tokenization import kept_rows, token_rows, tokenize
     from collators.errors import TokenizationError
     from collators.flat_rows import FlatRows
@@ -30,6 +43,11 @@ if TYPE_CHECKING:
     from collators.packing import pack
     from collators.packing_collator import PackingCollator
     from collators.padding_collator import PaddingCollator
+    from collators.pair_tokenization import TokenizePair
+    from collators.span_answers import postprocess_spans, save_predictions, span_candidates
+    from collators.span_collator import SpanCollator
+    from collators.span_metrics import SpanMetrics
+    from collators.span_tokenization import TokenizeSpans
     from collators.token_batches import TokenBatchSampler
     from collators.tokenization import Tokenize
     from collators.tokenizers import load_tokenizer
@@ -41,14 +59,22 @@ __all__ = [
     "FlatRows",
     "PackingCollator",
     "PaddingCollator",
+    "SpanCollator",
+    "SpanMetrics",
     "TokenBatchSampler",
     "TokenTrainer",
     "TokenizationError",
     "Tokenize",
+    "TokenizePair",
+    "TokenizeSpans",
+    "cmrc_scores",
     "inspect_row",
     "kept_rows",
     "load_tokenizer",
     "pack",
+    "postprocess_spans",
+    "save_predictions",
+    "span_candidates",
     "token_rows",
     "tokenize",
 ]
@@ -58,14 +84,22 @@ _MODULES = {
     "IGNORE_INDEX": "turns",
     "PackingCollator": "packing_collator",
     "PaddingCollator": "padding_collator",
+    "SpanCollator": "span_collator",
+    "SpanMetrics": "span_metrics",
     "TokenBatchSampler": "token_batches",
     "TokenTrainer": "trainer",
     "TokenizationError": "errors",
     "Tokenize": "tokenization",
+    "TokenizePair": "pair_tokenization",
+    "TokenizeSpans": "span_tokenization",
+    "cmrc_scores": "cmrc_metric",
     "inspect_row": "inspection",
     "kept_rows": "dataset_tokenization",
     "load_tokenizer": "tokenizers",
     "pack": "packing",
+    "postprocess_spans": "span_answers",
+    "save_predictions": "span_answers",
+    "span_candidates": "span_answers",
     "token_rows": "dataset_tokenization",
     "tokenize": "dataset_tokenization",
 }

@@ -158,7 +158,8 @@ def _edited(state: str, controls: Iterable[Control]) -> Tokenizer | None:
     except Exception:  # tokenizers raises just that: a merge makes a piece that now has another name
         return None
     backend.post_processor = None
-    return backend
+    # A model that keeps its pieces as a list (Unigram) has none of the texts looked for above.
+    return backend if all(backend.token_to_id(control.name) == control.id for control in controls) else None
 
 
 def _rewritten(state: str, names: Mapping[str, str]) -> Tokenizer:

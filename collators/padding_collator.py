@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 
 from collators.errors import TokenizationError
+from collators.padded import checked_multiple, pad_token_id, padded, token_places
 from collators.ragged import RaggedRows, are_packed, check_same_lengths, columns_of, ragged
 from collators.turns import IGNORE_INDEX
 
@@ -58,11 +59,8 @@ class PaddingCollator:
     ) -> None:
         if padding_side not in ("right", "left"):
             raise TokenizationError(f"padding_side={padding_side!r}: expected 'right' or 'left'")
-        pad_to_multiple_of = 1 if pad_to_multiple_of is None else pad_to_multiple_of
-        if pad_to_multiple_of < 1:
-            raise TokenizationError(f"pad_to_multiple_of={pad_to_multiple_of}: expected 1 (no rounding) or more")
-        self.pad_token_id = _pad_token_id(tokenizer)
-        self.pad_to_multiple_of = pad_to_multiple_of
+        self.pad_token_id = pad_token_id(tokenizer)
+        self.pad_to_multiple_of = checked_multiple(pad_to_multiple_of)
         self.padding_side = padding_side
         self.max_length = max_length
 
@@ -84,37 +82,17 @@ class PaddingCollator:
             )
         columns = {name: ragged(name, given[name]) for name in _FILLED if name in given}
         check_same_lengths(columns)
-        is_token_BT = self._layout(columns["input_ids"].lengths)
+        is_token_BT = token_places(
+            columns["input_ids"].lengths,
+            pad_to_multiple_of=self.pad_to_multiple_of,
+            max_length=self.max_length,
+            padding_side=self.padding_side,
+        )
         fills = {"input_ids": self.pad_token_id, "attention_mask": 0, "labels": IGNORE_INDEX}
         batch = {}
         for name, fill in fills.items():
             if name in columns:
-                padded_BT = np.full(is_token_BT.shape, fill, np.int64)
-                padded_BT[is_token_BT] = columns[name].values
-                batch[name] = torch.from_numpy(padded_BT)
+                batch[name] = padded(columns[name], is_token_BT, fill)
             elif name == "attention_mask":
                 batch[name] = torch.from_numpy(is_token_BT.astype(np.int64))
         return batch
-
-    def _layout(self, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """B × T: where tokens stand."""
-        longest = int(lengths.max())
-        if self.max_length is not None and longest > self.max_length:
-            raise TokenizationError(
-                f"row {int(lengths.argmax())} of the batch: {longest} tokens, longer than "
-                f"max_length={self.max_length}; tokenize with this max_length"
-            )
-        width = -(-(self.max_length or longest) // self.pad_to_multiple_of) * self.pad_to_multiple_of
-        places = np.arange(width)
-        if self.padding_side == "left":
-            return places >= width - lengths[:, None]
-        return places < lengths[:, None]
-
-
-def _pad_token_id(tokenizer: Any) -> int:
-    """Any token will do, as no mask lets it through: pad, else unk, else eos."""
-    for name in ("pad_token_id", "unk_token_id", "eos_token_id"):
-        found = getattr(tokenizer, name, None)
-        if found is not None:
-            return int(found)
-    raise TokenizationError(f"{type(tokenizer).__name__} has no pad, unk or eos token; set tokenizer.pad_token")

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from collators.bert_vocabulary import is_bare_vocabulary, load_bert
 from collators.errors import TokenizationError
 from collators.named_templates import CHATGLM2_TEMPLATE, CHATGLM3_TEMPLATE
 
@@ -29,7 +30,8 @@ def load_tokenizer(path: str | Path) -> Any:
 
     ChatGLM3 folders (`tokenizer.model` and a `tokenizer_config.json` naming `ChatGLMTokenizer`) are converted: the
     result gives SentencePiece's ids, needs no remote code, and carries a chat template of the exact format, also
-    after `save_pretrained`. Everything else goes to `AutoTokenizer`.
+    after `save_pretrained`. A folder with no more than a BERT model's `vocab.txt` (the original releases, such as
+    chinese_roberta_L-12_H-768) gives its fast tokenizer. Everything else goes to `AutoTokenizer`.
 
     Raises:
         TokenizationError: no such folder, no tokenizer in it, or only one that works text by text in Python.
@@ -42,6 +44,8 @@ def load_tokenizer(path: str | Path) -> Any:
     if folder.is_dir():
         if _names_chatglm(folder):
             return _load_chatglm(folder)
+        if is_bare_vocabulary(folder):
+            return load_bert(folder)
     elif isinstance(path, Path) or path.startswith((".", "/", "~")) or path.count("/") > 1:
         raise TokenizationError(f"{path}: no such folder; expected a model folder or the name of one on the hub")
     return _load_auto(path)

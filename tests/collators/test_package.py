@@ -18,7 +18,8 @@ ORDER = [
     # conversations
     "errors", "turns", "structured_messages", "message_columns", "columns",
     # tokenizers and templates
-    "named_templates", "tokenizers", "sentencepiece_bpe", "template_values", "template_reads", "chat_templates",
+    "named_templates", "bert_vocabulary", "tokenizers", "sentencepiece_bpe", "template_values", "template_reads",
+    "chat_templates",
     # what a template writes where
     "controls", "shapes", "skeletons", "probes", "turn_spans", "skeleton_building",
     # tokens
@@ -29,11 +30,14 @@ ORDER = [
     # datasets
     "workers", "record_batches", "token_tables", "cached_tables", "dataset_tokenization",
     # batches
-    "ragged", "flat_rows", "token_batches", "padding_collator",
+    "ragged", "flat_rows", "token_batches", "padded", "padding_collator",
     # packs
     "exact_packs", "bin_packing", "packed_rows", "packing_streams", "packing", "packing_collator",
     # training
     "trainer",
+    # encoders: windows of a text and pairs, and what a model says of them
+    "pair_frames", "encoder_texts", "encoder_batches", "span_tokenization", "pair_tokenization", "span_collator",
+    "span_answers", "cmrc_metric", "span_metrics",
     # what was made of it
     "frame_probes", "template_frames", "token_texts", "stretches", "painting", "svg_painting", "inspection",
 ]  # fmt: skip
