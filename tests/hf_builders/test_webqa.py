@@ -249,8 +249,8 @@ def test_no_program_fetches_it_and_the_errors_say_where_it_is(tmp_path: Path) ->
     with pytest.raises(OptionError) as error:
         load_dataset(NAME, download=True)
     assert str(error.value) == (
-        f"webqa: download=True, but these are files which no address offers; get {where}, and name them with data_files= "
-        "or data_dir="
+        f"webqa: download=True, but these are files which no address offers; get {where}, and name them with "
+        "data_files= or data_dir="
     )
     with pytest.warns(UserWarning, match="invented rows") as caught:
         load_dataset(NAME)
