@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from hf_builders.prepared_rows import PreparedRows
 
 _DONE, _OUR_ERROR, _INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 on wrong usage
-_PREPARED_COLUMNS = (
-    "split",
-    "rows read",
-    "kept",
-    "left out",
-    "bad",
-    "set aside",
-    "tokens",
-    "trained",
-    "median",
-    "longest",
-)
-_CHECKED_COLUMNS = ("split", "rows", "trained spans", "ends trained", "no end", "straddling", "cut", "failed")
 _LIBRARY_OPTIONS = ("name", "version", "data_dir", "data_files", "description")  # of every config of `datasets`
 
 
@@ -101,7 +88,7 @@ def _add_inspect_options(command: argparse.ArgumentParser) -> None:
         "--check",
         action="store_true",
         help="compare every row with the record it was made of: each trained span is a turn to be trained, and its end "
-        "is trained; exit code 1 if any row is not so",
+        "is trained; start and end of each window are an answer, or it holds none; exit code 1 if any row is not so",
     )
 
 
@@ -124,14 +111,16 @@ def _show(options: argparse.Namespace) -> None:
 
     builder = builder_class(options.name)
     print(builder.summary())
-    if builder.official_download is None:
-        print(f"rows    {builder.num_sample_rows:,} invented in the sample")
-        print(f"files   your own, named with data_files= or data_dir= ({', '.join(builder.file_endings)})")
-    else:
-        in_all = f"{builder.num_official_rows:,} in the real set"
-        print(f"rows    {in_all}, {builder.num_sample_rows:,} invented in the sample")
+    in_all = f"{builder.num_official_rows:,} in the real set, " if builder.num_official_rows else ""
+    print(f"rows    {in_all}{builder.num_sample_rows:,} invented in the sample")
+    if builder.official_files:
         print(f"files   {', '.join(f'{file.name} ({file.split})' for file in builder.official_files)}")
+    else:
+        print(f"files   your own, named with data_files= or data_dir= ({', '.join(builder.file_endings)})")
+    if builder.official_download is not None:
         print(f"source  {builder.official_download.base_url} (download=True)")
+    elif builder.how_to_get:
+        print(f"source  {builder.how_to_get}; then data_dir=")
     own_options = [field for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in _LIBRARY_OPTIONS]
     print(f"options {', '.join(f'{field.name}={field.default!r}' for field in own_options)}")
     for view in builder.builder_configs:
@@ -144,33 +133,12 @@ def _show(options: argparse.Namespace) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from hf_builders.prepare import prepare
     from hf_builders.run_config import read_run_config
+    from hf_builders.summary_lines import remarks, summary_table
 
     prepared = prepare(read_run_config(options.config))
-    table: list[tuple[str, ...]] = [_PREPARED_COLUMNS]
-    for split, summary in prepared.splits.items():
-        out = [sum(reasons.values()) for reasons in (summary.left_out, summary.quarantined, summary.set_aside)]
-        counts = [f"{count:,}" for count in (summary.rows_read, summary.rows_kept, *out, summary.tokens)]
-        lengths = [f"{summary.length_percentiles[name]:,}" for name in ("50", "max")]
-        table.append((split, *counts, f"{summary.trained_tokens / summary.tokens:.1%}", *lengths))
-    _print_table(table)
-    for split, summary in prepared.splits.items():
-        for kind in ("left_out", "quarantined", "set_aside"):
-            for reason, count in getattr(summary, kind).items():
-                print(f"{split}: {count:,} rows {kind.replace('_', ' ')}: {reason}")
-        if (packed := summary.packed) is not None:
-            print(f"{split}: packed in {packed.rows:,} rows of {packed.max_length:,} tokens, {packed.fill:.2%} full")
-        if summary.rows_cut:
-            print(
-                f"{split}: {summary.rows_cut:,} rows cut to max_length, by {summary.tokens_cut:,} tokens in all, "
-                f"{summary.trained_tokens_cut:,} of them trained, of {summary.turns_cut:,} messages"
-            )
-        if summary.texts_left_out:
-            texts = f"{summary.texts_left_out:,} texts (reasoning, words beside a call)"
-            print(f"{split}: the chat template does not write {texts}")
-        if summary.control_texts:
-            print(f"{split}: {summary.control_texts:,} control tokens in the texts stay text")
-        if summary.tokens_straddling:
-            print(f"{split}: {summary.tokens_straddling:,} tokens not trained: half prompt, half answer")
+    _print_table(summary_table(prepared.splits))
+    for remark in remarks(prepared.splits):
+        print(remark)
     print(f"digest  {prepared.digest}")
     print(f"written {prepared.folder}/ (data/, quarantine/, manifest.json)")
 
@@ -198,12 +166,15 @@ def _check(prepared: PreparedRows) -> bool:
     from datasets.utils import tqdm
 
     from hf_builders.label_check import check_labels
+    from hf_builders.window_check import check_windows
 
+    check_rows = check_windows if prepared.manifest.get("spans") else check_labels
     num_rows = sum(summary["rows_kept"] for summary in prepared.manifest["splits"].values())
     with tqdm(total=num_rows, desc="check", unit=" rows") as bar:
-        check = check_labels(prepared, bar.update)
+        check = check_rows(prepared, bar.update)
+    columns = next(iter(check.splits.values())).columns
     _print_table(
-        [_CHECKED_COLUMNS, *((name, *map("{:,}".format, split.counts())) for name, split in check.splits.items())]
+        [("split", *columns), *((name, *map("{:,}".format, split.counts())) for name, split in check.splits.items())]
     )
     for fault in check.faults:
         print(fault)
@@ -212,8 +183,8 @@ def _check(prepared: PreparedRows) -> bool:
             print(f"{name}: {offender}")
         if split.failed > len(split.offenders):
             print(f"{name}: … and {split.failed - len(split.offenders):,} more")
-        if split.without_end:
-            print(f"{name}: the template writes no end behind {split.without_end:,} answers; none learns to stop there")
+        for remark in split.remarks():
+            print(f"{name}: {remark}")
     print("every label is right" if check.passed else f"{prepared.folder}: the check failed")
     return check.passed
 
@@ -232,6 +203,8 @@ def _train(options: argparse.Namespace) -> None:
         print(f"loss    first {first:.3f}, last {last:.3f} ({last / first:.2f} x the first)")
     else:
         print("loss    was never logged; a smaller train.arguments.logging_steps shows it")
+    for split, scores in trained.scores.items():
+        print(f"{split}: exact match {scores['exact_match']:.2f}, F1 {scores['f1']:.2f}")
     print(f"written {trained.folder}/")
 
 

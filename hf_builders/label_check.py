@@ -6,12 +6,11 @@ decoded, and the one must be what the assistant says in the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
 import numpy as np
@@ -19,24 +18,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collators.template_frames import Frame, read_frame
+from hf_builders.check_results import Check, SplitResult
 from hf_builders.errors import SourceError
 from hf_builders.labelled_spans import Labelled, Row, text_rows, turn_rows, uneven
 from hf_builders.packed_rows import is_packed, token_row_batches
-from hf_builders.prepare import load_records
-from hf_builders.prepared_rows import PreparedRows
+from hf_builders.prepared_rows import PreparedRows, records_of
 from hf_builders.prepared_split import digest_of_saved
-from hf_builders.quarantine import read_sources
-from hf_builders.run_config import DatasetSection
 from hf_builders.span_matching import Matcher
 from hf_builders.spoken_turns import Said, Utterance, chosen_utterances
 
-_NUM_SHOWN = 10
 _NOT_ALL = "does not fit: with loss=all, every turn is trained but those of loss=false"
 
 
 @dataclass
-class SplitCheck:
-    """What the check of one split found; numbers of rows where nothing else is said."""
+class SplitCheck(SplitResult):
+    """Of token rows; numbers of rows where nothing else is said."""
+
+    columns: ClassVar[tuple[str, ...]] = (
+        "rows", "trained spans", "ends trained", "no end", "straddling", "cut", "failed",
+    )  # fmt: skip
 
     rows: int = 0
     spans: int = 0
@@ -49,30 +49,13 @@ class SplitCheck:
     """Tokens that are half prompt and half answer; they are not trained."""
     cut: int = 0
     """Rows whose last turn was cut to `max_length`."""
-    failed: int = 0
-    offenders: list[str] = field(default_factory=list)
-    """The first rows that failed: id, what is wrong, the text in question."""
 
     def counts(self) -> list[int]:
-        """Rows, spans, ends, spans without an end, straddling tokens, rows cut, rows that failed."""
         return [self.rows, self.spans, self.ends, self.without_end, self.straddling, self.cut, self.failed]
 
-    def fail(self, id_: object, fault: str, text: str = "") -> None:
-        self.failed += 1
-        if len(self.offenders) < _NUM_SHOWN:
-            quoted = f"{text[:60]!r}{'…' if len(text) > 60 else ''} " if text else ""
-            self.offenders.append(f"{id_}: {quoted}{fault}")
-
-
-@dataclass(frozen=True)
-class Check:
-    splits: dict[str, SplitCheck]
-    faults: list[str]
-    """What is wrong with the set as a whole."""
-
-    @property
-    def passed(self) -> bool:
-        return not self.faults and not any(split.failed for split in self.splits.values())
+    def remarks(self) -> Iterator[str]:
+        if self.without_end:
+            yield f"the template writes no end behind {self.without_end:,} answers; none learns to stop there"
 
 
 def check_labels(prepared: PreparedRows, progress: Callable[[int], None] = lambda num_rows: None) -> Check:
@@ -82,7 +65,7 @@ def check_labels(prepared: PreparedRows, progress: Callable[[int], None] = lambd
         SourceError: the raw files are no longer those that were prepared.
         HfBuildersError: they cannot be read.
     """
-    records = _load_records(prepared)
+    records = records_of(prepared)
     faults = []
     if digest_of_saved(prepared.splits) != prepared.manifest["digest"]:
         faults.append("the ids and labels are not those the manifest names: data/ was changed after it was prepared")
@@ -113,21 +96,6 @@ def check_rows(
 ) -> SplitCheck:
     """Compare token rows with the records they were made of, joined by `id`; `options` are those of `tokenize`."""
     return _Checker(records, tokenizer, options).check(rows, progress)
-
-
-def _load_records(prepared: PreparedRows) -> datasets.DatasetDict:
-    builder, records = load_records(DatasetSection(**prepared.manifest["dataset"]))
-    now = {source["name"]: source["sha256"] for source in read_sources(Path(builder.cache_dir))}
-    before = {source["name"]: source["sha256"] for source in prepared.manifest["sources"]}
-    if now != before:
-        names = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
-        raise SourceError(
-            f"{prepared.folder}: {', '.join(names)} changed since it was prepared, so rows cannot be compared with "
-            "their records; run `hf-builders prepare` again"
-        )
-    if absent := [split for split in prepared.splits if split not in records]:
-        raise SourceError(f"{prepared.folder}: the records have no split {', '.join(absent)}; prepare it again")
-    return records
 
 
 class _Checker:

@@ -26,9 +26,11 @@ from hf_builders.errors import ConfigError
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE
 from hf_builders.prepared_folder import drafted, write_manifest
 from hf_builders.prepared_split import SplitWriter, WrittenSplit, digest_of, pack_split, save_splits
+from hf_builders.prepared_windows import write_windows
 from hf_builders.quarantine import Account, read_accounts, read_sources
 from hf_builders.registry import builder_class
-from hf_builders.run_config import DatasetSection, PackSection, RunConfig, TokenizeSection
+from hf_builders.run_config import DatasetSection, PackSection, RunConfig, SpansSection, TokenizeSection
+from hf_builders.summaries import PackSummary, SplitSummary, WindowSummary
 
 logger = logging.getLogger(__name__)
 
@@ -38,51 +40,9 @@ _LIBRARIES = ("datasets", "pyarrow", "numpy", "transformers", "tokenizers", "sen
 
 
 @dataclass(frozen=True)
-class PackSummary:
-    rows: int
-    """Packed rows."""
-    max_length: int
-    """Tokens one can hold."""
-    fill: float
-    """The share of these that is there, of all rows together."""
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """One split of a prepared folder in numbers. Rows: `read = kept + left_out + quarantined + set_aside`."""
-
-    rows_read: int
-    rows_kept: int
-    packed: PackSummary | None
-    """How they were laid together; None where a row is a record."""
-    left_out: dict[str, int]
-    """Good raw rows the dataset's options keep out, by reason."""
-    quarantined: dict[str, int]
-    """Bad raw rows, by reason."""
-    set_aside: dict[str, int]
-    """Records that gave no token row, by reason."""
-    rows_cut: int
-    """Kept rows that lost tokens to `max_length`, and what they lost:"""
-    tokens_cut: int
-    trained_tokens_cut: int
-    turns_cut: int
-    """Messages of them that lost tokens."""
-    texts_left_out: int
-    """Texts the chat template does not write: reasoning of earlier turns, what is said beside a call."""
-    control_texts: int
-    """Control tokens that stand in the records' texts, where they stay text."""
-    tokens_straddling: int
-    """Tokens across the border of prompt and answer; they are not trained."""
-    tokens: int
-    trained_tokens: int
-    length_percentiles: dict[str, int]
-    """Tokens of a kept row, at `min`, `50`, `95` and `max`."""
-
-
-@dataclass(frozen=True)
 class Prepared:
     folder: Path
-    splits: dict[str, SplitSummary]
+    splits: dict[str, SplitSummary] | dict[str, WindowSummary]
     digest: str
     """Of all ids and labels; the same whatever `num_proc` and `engine` were."""
 
@@ -94,34 +54,58 @@ def prepare(config: RunConfig) -> Prepared:
         HfBuildersError: names, options or raw files are wrong, or the output folder holds something else.
         collators.TokenizationError: the tokenizer or its template does not do, or no row of a split is left.
     """
+    if faults := list(config.contradictions()):  # of a config that was written in Python and not read
+        raise ConfigError("\n".join(faults))
     if config.dataset.view == "source":
         raise ConfigError("dataset.view: 'source' has no conversations to tokenize; choose messages or another view")
     with drafted(config.output.dir) as draft:
         builder, records = load_records(config.dataset)
-        tokenizer = collators.load_tokenizer(config.tokenize.tokenizer)
-        step = collators.Tokenize(tokenizer, engine=config.tokenize.engine, **_rules(config.tokenize))
+        tokenizer = collators.load_tokenizer(config.tokenizer)
         quarantine = draft / "quarantine"
         quarantine.mkdir()
         for path in Path(builder.cache_dir).glob("quarantine-*.jsonl"):
             shutil.copy(path, quarantine / path.name.removeprefix("quarantine-"))
         accounts = read_accounts(Path(builder.cache_dir))
-        choose_engine_by(step, max(records.values(), key=len))  # one for all splits
-        splits, summaries = with_proven_engine(step, lambda: _write_splits(draft, records, step, config, accounts))
+        engine = "tokenizers"
+        splits: dict[str, WrittenSplit]
+        summaries: dict[str, SplitSummary] | dict[str, WindowSummary]
+        if config.spans is not None:
+            splits, summaries = write_windows(draft, records, tokenizer, config.spans, accounts)
+        else:
+            assert config.tokenize is not None  # one of the two is there
+            splits, summaries, engine = _write_token_rows(
+                draft, records, tokenizer, config.tokenize, config.pack, accounts
+            )
         save_splits(draft / "data", splits)
         digest = digest_of({name: split.digest for name, split in splits.items()})
-        write_manifest(draft, _facts(config, builder, tokenizer, step.engine, summaries, digest))
+        write_manifest(draft, _facts(config, builder, tokenizer, engine, summaries, digest))
     return Prepared(Path(config.output.dir), summaries, digest)
+
+
+def _write_token_rows(
+    draft: Path,
+    records: datasets.DatasetDict,
+    tokenizer: Any,
+    section: TokenizeSection,
+    pack: PackSection | None,
+    accounts: Mapping[str, Account],
+) -> tuple[dict[str, WrittenSplit], dict[str, SplitSummary], str]:
+    """The splits written, what became of them, and the engine that encoded."""
+    step = collators.Tokenize(tokenizer, engine=section.engine, **_rules(section))
+    choose_engine_by(step, max(records.values(), key=len))  # one for all splits
+    splits, summaries = with_proven_engine(step, lambda: _write_splits(draft, records, step, section, pack, accounts))
+    return splits, summaries, step.engine
 
 
 def _write_splits(
     draft: Path,
     records: datasets.DatasetDict,
     step: collators.Tokenize,
-    config: RunConfig,
+    section: TokenizeSection,
+    pack: PackSection | None,
     accounts: Mapping[str, Account],
 ) -> tuple[dict[str, WrittenSplit], dict[str, SplitSummary]]:
     splits, summaries = {}, {}
-    section = config.tokenize
     for name, split in records.items():
         writer = SplitWriter(
             draft / f"{name}.arrow", draft / "quarantine" / f"{name}-records.jsonl", max_length=section.max_length
@@ -136,16 +120,16 @@ def _write_splits(
         for report in writer.ledger.reports():
             logger.warning("%s: %s", name, report)
         packed = None
-        if config.pack is not None:
-            window = config.pack.max_length or section.max_length
-            written, num_packed = pack_split(written, config.pack, window)
-            packed = PackSummary(num_packed, window, round(writer.tokens / num_packed / window, 6))
+        if pack is not None:
+            window = pack.max_length or section.max_length
+            written, num_packed = pack_split(written, pack, window)
+            packed = PackSummary(num_packed, window, round(writer.lengths.tokens / num_packed / window, 6))
         splits[name] = written
         summaries[name] = _summarise(writer, accounts[name], packed)
     return splits, summaries
 
 
-def options_of(section: DatasetSection | TokenizeSection | PackSection | None) -> dict[str, Any]:
+def options_of(section: DatasetSection | TokenizeSection | SpansSection | PackSection | None) -> dict[str, Any]:
     """What of a section makes a difference to the rows; who and how many made them does not."""
     if section is None:
         return {}
@@ -180,10 +164,11 @@ def _summarise(writer: SplitWriter, account: Account, packed: PackSummary | None
     totals = writer.ledger.totals
     return SplitSummary(
         rows_read=account.read,
-        rows_kept=writer.rows,
+        rows_kept=writer.lengths.rows,
         packed=packed,
         left_out=dict(account.left_out),
         quarantined=dict(account.quarantined),
+        noted=dict(account.noted),
         set_aside=dict(writer.ledger.set_aside),
         rows_cut=writer.ledger.rows_with["cut"],
         tokens_cut=totals["cut"],
@@ -192,11 +177,9 @@ def _summarise(writer: SplitWriter, account: Account, packed: PackSummary | None
         texts_left_out=totals["left_out"],
         control_texts=totals["control_texts"],
         tokens_straddling=totals["straddling"],
-        tokens=writer.tokens,
+        tokens=writer.lengths.tokens,
         trained_tokens=writer.trained_tokens,
-        length_percentiles={
-            name: writer.length_at(share) for name, share in (("min", 0), ("50", 0.5), ("95", 0.95), ("max", 1))
-        },
+        length_percentiles=writer.lengths.percentiles(),
     )
 
 
@@ -205,7 +188,7 @@ def _facts(
     builder: RecordBuilder,
     tokenizer: Any,
     engine: str,
-    splits: dict[str, SplitSummary],
+    splits: dict[str, SplitSummary] | dict[str, WindowSummary],
     digest: str,
 ) -> dict[str, Any]:
     libraries = dict.fromkeys([*_LIBRARIES, engine])
@@ -214,6 +197,7 @@ def _facts(
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "dataset": options_of(config.dataset),
         "tokenize": options_of(config.tokenize),
+        "spans": options_of(config.spans),
         "pack": options_of(config.pack),
         "sources": read_sources(Path(builder.cache_dir)),
         "tokenizer_digest": tokenizer_digest(tokenizer),

@@ -15,9 +15,21 @@ import collators
 from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import OptionError, SourceError, did_you_mean
 from hf_builders.packed_rows import is_packed
-from hf_builders.prepare import NO_DIFFERENCE, options_of
+from hf_builders.prepare import NO_DIFFERENCE, load_records, options_of
 from hf_builders.prepared_folder import read_manifest
-from hf_builders.run_config import DatasetSection, PackSection, RunConfig, TokenizeSection, read_run_config
+from hf_builders.quarantine import read_sources
+from hf_builders.run_config import (
+    DatasetSection,
+    PackSection,
+    RunConfig,
+    SpansSection,
+    TokenizeSection,
+    read_run_config,
+)
+
+_NAMES = ("id", "ids", "example_id")
+"""Columns that name the record, or records, of a row."""
+_SECTIONS = {"dataset": DatasetSection, "tokenize": TokenizeSection, "spans": SpansSection, "pack": PackSection}
 
 
 @dataclass(frozen=True)
@@ -28,11 +40,15 @@ class PreparedRows:
     tokenizer: Any
 
     def paint(self, row: PlacedRow, format: str, ids: bool) -> str:
-        """A row as `collators.inspect_row` shows it."""
+        """A row as `collators.inspect_row` shows it; of a window the answer is what is trained."""
         options = self.manifest["tokenize"]
-        kwargs = options.get("chat_template_kwargs")
         return collators.inspect_row(
-            row.row, self.tokenizer, format=format, ids=ids, template=options["template"], chat_template_kwargs=kwargs
+            row.labelled,
+            self.tokenizer,
+            format=format,
+            ids=ids,
+            template=options.get("template"),
+            chat_template_kwargs=options.get("chat_template_kwargs"),
         )
 
 
@@ -44,10 +60,22 @@ class PlacedRow:
     place: int
     row: dict[str, Any]
 
+    @property
+    def labelled(self) -> dict[str, Any]:
+        """The row with a label for each token."""
+        if "labels" in self.row:
+            return self.row
+        ids, start, end = (self.row[name] for name in ("input_ids", "start_positions", "end_positions"))
+        is_answer = [start <= place <= end and end > 0 for place in range(len(ids))]
+        labels = [id_ if is_so else collators.IGNORE_INDEX for id_, is_so in zip(ids, is_answer, strict=True)]
+        return {"input_ids": ids, "labels": labels}
+
     def __str__(self) -> str:
-        tokens, trained = len(self.row["labels"]), sum(label != collators.IGNORE_INDEX for label in self.row["labels"])
-        whose = f"id {self.row['id']}" if "id" in self.row else f"ids {', '.join(map(str, self.row['ids']))}"
-        return f"{self.split}[{self.place}]  {whose}  {tokens:,} tokens, {trained:,} trained"
+        labels = self.labelled["labels"]
+        trained = sum(label != collators.IGNORE_INDEX for label in labels)
+        names = next(self.row[name] for name in _NAMES if name in self.row)
+        whose = f"id {names}" if isinstance(names, str) else f"ids {', '.join(map(str, names))}"
+        return f"{self.split}[{self.place}]  {whose}  {len(labels):,} tokens, {trained:,} trained"
 
 
 def open_prepared(place: str | Path) -> PreparedRows:
@@ -67,12 +95,12 @@ def open_prepared(place: str | Path) -> PreparedRows:
 def open_run(config: RunConfig) -> PreparedRows:
     """Open what a run config names, if it was prepared as the config says. Raises as `open_prepared` does."""
     manifest = read_manifest(config.output.dir)
-    for name in ("dataset", "tokenize", "pack"):
+    for name in _SECTIONS:
         now, then = options_of(getattr(config, name)), manifest.get(name, {})
         if bool(now) != bool(then):
-            facts = ("with packed rows", "without") if then else ("without packed rows", "with them")
+            facts = ("with", "without") if then else ("without", "with")
             raise SourceError(
-                f"{config.output.dir}: was prepared {facts[0]}, the run config is {facts[1]}; "
+                f"{config.output.dir}: was prepared {facts[0]} {name}, the run config is {facts[1]} it; "
                 "run `hf-builders prepare` again"
             )
         for key, value in now.items():
@@ -83,16 +111,16 @@ def open_run(config: RunConfig) -> PreparedRows:
 
 
 def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
-    for name, section in (("dataset", DatasetSection), ("tokenize", TokenizeSection), ("pack", PackSection)):
-        if name == "pack" and not manifest.get(name, True):
-            continue
+    for name, section in _SECTIONS.items():
+        if not manifest.get(name, True) or (name == "spans" and name not in manifest):
+            continue  # a section that the run config has not
         known = {each.name for each in dataclasses.fields(section)} - set(NO_DIFFERENCE)
         if odd := sorted(known.symmetric_difference(manifest.get(name, {}))):
             raise SourceError(
                 f"{folder}: manifest.json: {name}.{odd[0]} is not as this version writes it; "
                 "run `hf-builders prepare` again"
             )
-    name = manifest["tokenize"]["tokenizer"]
+    name = (manifest["tokenize"] or manifest["spans"])["tokenizer"]
     tokenizer = collators.load_tokenizer(name)
     if manifest["tokenizer_digest"] != tokenizer_digest(tokenizer):
         raise SourceError(f"{folder}: {name} has changed since it was prepared; run `hf-builders prepare` again")
@@ -100,10 +128,32 @@ def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
     return PreparedRows(folder.expanduser(), manifest, splits, tokenizer)
 
 
+def records_of(prepared: PreparedRows) -> datasets.DatasetDict:
+    """The records the rows were made of, read again from the raw files.
+
+    Raises:
+        SourceError: the raw files are no longer those that were prepared.
+        HfBuildersError: they cannot be read.
+    """
+    builder, records = load_records(DatasetSection(**prepared.manifest["dataset"]))
+    now = {source["name"]: source["sha256"] for source in read_sources(Path(builder.cache_dir))}
+    before = {source["name"]: source["sha256"] for source in prepared.manifest["sources"]}
+    if now != before:
+        names = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
+        raise SourceError(
+            f"{prepared.folder}: {', '.join(names)} changed since it was prepared, so rows cannot be compared with "
+            "their records; run `hf-builders prepare` again"
+        )
+    if absent := [split for split in prepared.splits if split not in records]:
+        raise SourceError(f"{prepared.folder}: the records have no split {', '.join(absent)}; prepare it again")
+    return records
+
+
 def _place_of(rows: datasets.Dataset, id: str) -> int:
     """The row with the record of this id; -1 if there is none."""
     if not is_packed(rows):
-        return int(pc.index(rows.data.column("id"), id).as_py())
+        name = "id" if "id" in rows.column_names else "example_id"
+        return int(pc.index(rows.data.column(name), id).as_py())
     names = rows.with_format("arrow")["ids"][:].combine_chunks()
     place = pc.index(names.flatten(), id).as_py()
     return int(pc.list_parent_indices(names)[place].as_py()) if place >= 0 else -1

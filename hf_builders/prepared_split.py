@@ -16,21 +16,23 @@ import pyarrow.compute as pc
 
 from collators import IGNORE_INDEX, TokenizationError, pack
 from collators.ledger import LEDGER, Ledger, nothing_left
+from hf_builders.length_counts import LengthCounts
 from hf_builders.run_config import PackSection
 
-_HASHED = ("length", "input_ids", "labels")
+_HASHED = ("length", "input_ids", "labels", "start_positions", "end_positions")
 
 
 class RowsDigest:
     """SHA-256 of the ids and labels of a split; how the rows lie in chunks and files does not show in it."""
 
     def __init__(self) -> None:
-        self._columns = {name: hashlib.sha256() for name in _HASHED}
+        self._columns: dict[str, hashlib._Hash] = {}
 
     def add(self, rows: pa.Table | pa.RecordBatch) -> None:
-        for name, column in self._columns.items():
+        for name in [name for name in _HASHED if name in rows.schema.names]:
+            column = self._columns.setdefault(name, hashlib.sha256())
             for chunk in pa.chunked_array(rows.column(name)).chunks:
-                flat = chunk if name == "length" else chunk.flatten()
+                flat = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
                 column.update(np.ascontiguousarray(flat.to_numpy(), "<i4").data)
 
     def names(self) -> list[str]:
@@ -60,23 +62,13 @@ class SplitWriter:
     def __init__(self, path: Path, set_aside: Path, *, max_length: int) -> None:
         self.ledger = Ledger()
         self.trained_tokens = 0
-        self.num_rows_of_length = np.zeros(1, np.int64)
-        """How many rows kept have that many tokens."""
+        self.lengths = LengthCounts()
+        """Of the rows kept."""
         self._path = path
         self._set_aside = set_aside
         self._digest = RowsDigest()
         self._max_length = max_length
         self._shortest: int | None = None
-
-    @property
-    def rows(self) -> int:
-        """How many were kept."""
-        return int(self.num_rows_of_length.sum())
-
-    @property
-    def tokens(self) -> int:
-        """Of the rows kept."""
-        return int(self.num_rows_of_length @ np.arange(len(self.num_rows_of_length)))
 
     def write(self, tables: Iterable[pa.Table], features: datasets.Features) -> WrittenSplit:
         """Write all tables of the split, which have the columns `features`.
@@ -102,21 +94,13 @@ class SplitWriter:
                 stream.write_table(kept)
         if not self.ledger.set_aside:
             self._set_aside.unlink()
-        if not self.rows:
+        if not self.lengths.rows:
             raise TokenizationError(nothing_left(self.ledger, self._shortest, self._max_length))
         return WrittenSplit(self._path, kept_features, self._digest)
 
-    def length_at(self, share: float) -> int:
-        """The length that this share of the rows kept does not exceed."""
-        ends = np.cumsum(self.num_rows_of_length)
-        return int(np.searchsorted(ends, max(np.ceil(share * ends[-1]), 1)))
-
     def _count(self, kept: pa.Table) -> None:
         self._digest.add(kept)
-        lengths = kept["length"].to_numpy()
-        counts = np.bincount(lengths, minlength=len(self.num_rows_of_length))
-        counts[: len(self.num_rows_of_length)] += self.num_rows_of_length
-        self.num_rows_of_length = counts
+        self.lengths.add(kept["length"].to_numpy())
         for chunk in kept["labels"].chunks:
             self.trained_tokens += int(np.count_nonzero(chunk.flatten().to_numpy() != IGNORE_INDEX))
 

@@ -11,20 +11,14 @@ Paths are taken from the folder the command runs in, as on any command line.
 from __future__ import annotations
 
 import dataclasses
-import re
-import types
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal
 
-import yaml
-
-from hf_builders.errors import ConfigError, did_you_mean
+from hf_builders.errors import ConfigError
 from hf_builders.quarantine import OnBadRow
-
-Section = TypeVar("Section")
+from hf_builders.yaml_sections import parse_sections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +75,26 @@ class TokenizeSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpansSection:
+    """How questions on texts become windows for an encoder; see `collators.TokenizeSpans`."""
+
+    tokenizer: str
+    """A folder (a `vocab.txt` is enough for BERT) or hub name."""
+    max_length: int = 384
+    """Tokens of a window."""
+    doc_stride: int = 128
+    """Tokens that neighbouring windows share; no answer of so many is cut in two."""
+    max_question_length: int | None = None
+    """Tokens; left out, no question is cut."""
+
+    def contradictions(self) -> Iterator[str]:
+        if not 0 <= self.doc_stride < self.max_length:
+            yield f"doc_stride is {self.doc_stride}; it takes 0 or more tokens, less than max_length"
+        if self.max_question_length is not None and self.max_question_length < 1:
+            yield f"max_question_length is {self.max_question_length}; it takes 1 token or more"
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackSection:
     """How token rows are laid together in packed rows; see `collators.pack`."""
 
@@ -123,6 +137,22 @@ class LoraSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswersSection:
+    """How answers are read from what an encoder says; see `collators.postprocess_spans`."""
+
+    n_best: int = 20
+    max_answer_length: int = 128
+    """Tokens."""
+    null_threshold: float | None = None
+    """How much more than the best answer "no answer" must score; left out, every question is answered."""
+
+    def contradictions(self) -> Iterator[str]:
+        for name in ("n_best", "max_answer_length"):
+            if getattr(self, name) < 1:
+                yield f"{name} is {getattr(self, name)}; it takes 1 or more"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainSection:
     model: ModelSection
     output_dir: str
@@ -132,10 +162,14 @@ class TrainSection:
     pad_to_multiple_of: int = 8
     max_tokens_per_batch: int | None = None
     """Of one device, with padding: batches of rows of about one length, instead of `per_device_train_batch_size`."""
+    answers: AnswersSection | None = None
+    """With `spans`: how the splits evaluated on are answered."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """Any of `transformers.TrainingArguments`."""
 
     def contradictions(self) -> Iterator[str]:
+        if self.pad_to_multiple_of < 1:
+            yield f"pad_to_multiple_of is {self.pad_to_multiple_of}; it takes 1 (no rounding) or more"
         if self.max_tokens_per_batch is None:
             return
         if self.max_tokens_per_batch < 1:
@@ -148,27 +182,60 @@ class TrainSection:
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     dataset: DatasetSection
-    tokenize: TokenizeSection
     output: OutputSection
+    tokenize: TokenizeSection | None = None
+    """Token rows of conversations, for a model that writes. Either this or `spans`."""
+    spans: SpansSection | None = None
+    """Windows of the view `mrc`, for an encoder that finds answers."""
     pack: PackSection | None = None
     """Left out, a row is a record. `pack: {}` packs to `tokenize.max_length`."""
     train: TrainSection | None = None
     """Left out where only `prepare` is wanted."""
 
+    @property
+    def tokenizer(self) -> str:
+        """A folder or hub name."""
+        section = self.tokenize or self.spans
+        assert section is not None  # one of them is there
+        return section.tokenizer
+
     def contradictions(self) -> Iterator[str]:
-        if self.pack is not None and self.pack.seed < 0:
-            yield f"pack.seed is {self.pack.seed}; it takes whole numbers from 0"
-        if self.pack is not None and (self.pack.max_length or self.tokenize.max_length) < self.tokenize.max_length:
-            yield (
-                f"pack.max_length is {self.pack.max_length}, less than tokenize.max_length, "
-                f"{self.tokenize.max_length}: no record is cut to be packed"
-            )
-        if self.pack is not None and self.train is not None and self.train.padding_side == "left":
-            yield "train.padding_side: left does not go with pack; packed rows are full, leave it out"
+        if (self.tokenize is None) == (self.spans is None):
+            said = "both are given" if self.tokenize else "neither is given"
+            yield f"tokenize, spans: {said}; tokenize makes token rows of conversations, spans windows of the view mrc"
+        elif (self.dataset.view == "mrc") != (self.spans is not None):
+            section = "spans" if self.spans else "tokenize"
+            yield f"dataset.view is {self.dataset.view}, with {section}; mrc goes with spans, all others with tokenize"
+        if self.pack is not None and self.tokenize is not None:
+            yield from self._pack_contradictions(self.pack, self.tokenize)
+        if self.spans is not None:
+            yield from self._spans_contradictions()
+        elif self.train is not None and self.train.answers is not None:
+            yield "train.answers goes with spans; a model that writes has no answers to find"
         if self.train is not None:
             prepared, trained = (Path(each).expanduser().resolve() for each in (self.output.dir, self.train.output_dir))
             if prepared == trained or prepared in trained.parents or trained in prepared.parents:
                 yield f"train.output_dir: {self.train.output_dir} and output.dir must not lie in each other"
+
+    def _pack_contradictions(self, pack: PackSection, tokenize: TokenizeSection) -> Iterator[str]:
+        if pack.seed < 0:
+            yield f"pack.seed is {pack.seed}; it takes whole numbers from 0"
+        if (pack.max_length or tokenize.max_length) < tokenize.max_length:
+            yield (
+                f"pack.max_length is {pack.max_length}, less than tokenize.max_length, {tokenize.max_length}: no "
+                "record is cut to be packed"
+            )
+        if self.train is not None and self.train.padding_side == "left":
+            yield "train.padding_side: left does not go with pack; packed rows are full, leave it out"
+
+    def _spans_contradictions(self) -> Iterator[str]:
+        if self.pack is not None:
+            yield "pack does not go with spans; windows are full as they are"
+        if self.train is None:
+            return
+        for name, default in (("lora", None), ("padding_side", "right"), ("max_tokens_per_batch", None)):
+            if getattr(self.train, name) != default:
+                yield f"train.{name} does not go with spans; leave it out"
 
 
 def _num_proc_faults(num_proc: int | None) -> Iterator[str]:
@@ -199,102 +266,4 @@ def parse_run_config(text: str, place: str) -> RunConfig:
     hf_builders.errors.ConfigError: run.yaml: dataset.nam: unknown key; did you mean 'name'?
     run.yaml: dataset.name: is missing; it has no default
     """
-    try:
-        content = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{place}: is no YAML ({' '.join(str(error).split())})") from error
-    faults: list[str] = []
-    config = _read_section(RunConfig, content, "", faults)
-    if faults:
-        raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
-    assert config is not None
-    return config
-
-
-def _read_section(cls: type[Section], content: object, place: str, faults: list[str]) -> Section | None:
-    """An instance of the dataclass, or None where a fault was added."""
-    if not isinstance(content, Mapping):
-        faults.append(f"{place or 'the file'}: is {_show(content)}; expected keys and values")
-        return None
-    num_faults, hints, values = len(faults), typing.get_type_hints(cls), {}
-    known = {each.name: each for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    prefix = f"{place}." if place else ""
-    for key, value in content.items():
-        if key in known:
-            values[key] = _read_value(hints[key], value, prefix + key, faults)
-        else:
-            faults.append(f"{prefix}{key}: unknown key{did_you_mean(str(key), known)}")
-    for name, each in known.items():
-        has_default = each.default is not dataclasses.MISSING or each.default_factory is not dataclasses.MISSING
-        if name not in values and not has_default:
-            faults.append(f"{prefix}{name}: is missing; it has no default")
-    if len(faults) > num_faults:
-        return None
-    section = cls(**values)
-    # What the types cannot say, such as two keys that exclude each other.
-    faults += [f"{place}: {fault}" if place else fault for fault in getattr(section, "contradictions", tuple)()]
-    return section
-
-
-def _read_value(hint: Any, value: object, place: str, faults: list[str]) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return _read_section(typing.cast("type[Any]", hint), value, place, faults)
-    choices = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
-    for choice in choices:
-        if dataclasses.is_dataclass(choice) and isinstance(value, Mapping):
-            return _read_section(typing.cast("type[Any]", choice), value, place, faults)
-        if _is_of(choice, value):
-            return float(typing.cast("float", value)) if choice is float else value
-    allowed = [_describe(choice) for choice in choices if choice is not type(None)]
-    hint_text = did_you_mean(str(value), [str(each) for choice in choices for each in typing.get_args(choice)])
-    faults.append(f"{place}: is {_show(value)}; expected {' or '.join(allowed)}{hint_text}")
-    return None
-
-
-def _is_of(hint: Any, value: object) -> bool:
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return value in typing.get_args(hint)
-    if origin is list:
-        return isinstance(value, list) and all(_is_of(typing.get_args(hint)[0], item) for item in value)
-    if origin is dict:
-        return isinstance(value, Mapping)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
-
-
-def _describe(hint: Any) -> str:
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return ", ".join(map(str, typing.get_args(hint)))
-    names = {
-        str: "text",
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        list: "a list",
-        dict: "a mapping",
-    }
-    return "a mapping" if dataclasses.is_dataclass(hint) else names[origin or hint]
-
-
-def _show(value: object) -> str:
-    return "empty" if value is None else f"{value!r:.60}"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which `1e-4` is a number (PyYAML takes it for text) and a key given twice is a fault."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if twice := [key for i, key in enumerate(keys) if key in keys[:i]]:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+    return parse_sections(RunConfig, text, place)

@@ -1,18 +1,21 @@
-"""A prepared folder in, a trained model out: `collators.TokenTrainer` on token rows, resumed where it was cut off."""
+"""A prepared folder in, a trained model out, on token rows or on windows; resumed where it was cut off."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 
 import collators
 from hf_builders.errors import ConfigError, SourceError, did_you_mean
-from hf_builders.prepared_rows import open_run
+from hf_builders.prepared_rows import PreparedRows, open_run
 from hf_builders.run_config import LoraSection, ModelSection, RunConfig, TrainSection
+
+Head = Literal["CausalLM", "QuestionAnswering"]
+"""What the model ends in, as transformers names it."""
 
 _NOTE = "trained_on.json"
 _STATE = "trainer_state.json"  # Trainer writes it last: a checkpoint without it is half a checkpoint
@@ -27,6 +30,8 @@ class Trained:
     """Mean loss of the steps between two log lines, in order."""
     resumed_from: Path | None
     """The checkpoint the run went on from."""
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of an encoder that finds answers, by split: `exact_match`, `f1` (percent), `loss`."""
 
 
 def train(config: RunConfig) -> Trained:
@@ -42,14 +47,13 @@ def train(config: RunConfig) -> Trained:
     try:
         from transformers import set_seed
 
-        from collators.trainer import TokenTrainer
+        from hf_builders.span_training import SpanTraining
     except ImportError as error:
         raise ConfigError(f"training needs the extra: pip install 'hf-builders[train]' ({error})") from error
 
     prepared = open_run(config)
-    tokenizer, rows = prepared.tokenizer, prepared.splits
-    arguments = _training_arguments(section)
-    _check_splits(rows, arguments)
+    tokenizer, arguments = prepared.tokenizer, _training_arguments(section)
+    _check_splits(prepared.splits, arguments)
     folder = Path(section.output_dir).expanduser()
     checkpoint = _last_checkpoint(folder, section, prepared.manifest["digest"])
     if checkpoint is not None and 0 < arguments.max_steps <= _state(checkpoint)["global_step"]:
@@ -59,22 +63,35 @@ def train(config: RunConfig) -> Trained:
                 f"{checkpoint}: holds the last step, and the run was cut off before it saved its model; "
                 "take the model from there, or remove that checkpoint to train its steps again"
             )
-        return _trained(folder, _state(folder), checkpoint)
+        trained = _trained(folder, _state(folder), checkpoint)
+        if config.spans is None:
+            return trained
+        # It may have been cut off before its answers were written, and `train.answers` may have changed.
+        model = _model(replace(section, model=ModelSection(pretrained=str(folder))), tokenizer, "QuestionAnswering")
+        return replace(trained, scores=SpanTraining(prepared, section, arguments, model).evaluate(folder))
     set_seed(arguments.seed)  # before the weights of a fresh model are drawn
-    model = _model(section, tokenizer)
-    trainer = TokenTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=rows["train"],
-        eval_dataset=rows.get("validation"),
-        data_collator=_collator(config, section, tokenizer, model),
-        processing_class=tokenizer,
-        max_tokens_per_batch=section.max_tokens_per_batch,
-    )
+    model = _model(section, tokenizer, "CausalLM" if config.spans is None else "QuestionAnswering")
+    spans = None if config.spans is None else SpanTraining(prepared, section, arguments, model)
+    trainer = _token_trainer(config, section, arguments, model, prepared) if spans is None else spans.trainer
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     trainer.save_model()
     trainer.save_state()
-    return _trained(folder, asdict(trainer.state), checkpoint)
+    trained = _trained(folder, asdict(trainer.state), checkpoint)
+    return trained if spans is None else replace(trained, scores=spans.evaluate(folder))
+
+
+def _token_trainer(config: RunConfig, section: TrainSection, arguments: Any, model: Any, prepared: PreparedRows) -> Any:
+    from collators.trainer import TokenTrainer
+
+    return TokenTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=prepared.splits["train"],
+        eval_dataset=prepared.splits.get("validation"),
+        data_collator=_collator(config, section, prepared.tokenizer, model),
+        processing_class=prepared.tokenizer,
+        max_tokens_per_batch=section.max_tokens_per_batch,
+    )
 
 
 def _collator(config: RunConfig, section: TrainSection, tokenizer: Any, model: Any) -> Any:
@@ -116,10 +133,13 @@ def _check_splits(rows: datasets.DatasetDict, arguments: Any) -> None:
         )
 
 
-def _model(section: TrainSection, tokenizer: Any) -> Any:
+def _model(section: TrainSection, tokenizer: Any, head: Head) -> Any:
     num_ids = max(tokenizer.get_vocab().values()) + 1
     try:
-        model = _fresh_model(section.model, tokenizer, num_ids) if section.model.config else _pretrained(section.model)
+        if section.model.config:
+            model = _fresh_model(section.model, tokenizer, num_ids, head)
+        else:
+            model = _pretrained(section.model, head)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"train.model: cannot be made ({error})") from error
     num_embeddings = model.get_input_embeddings().weight.shape[0]
@@ -131,14 +151,24 @@ def _model(section: TrainSection, tokenizer: Any) -> Any:
     return model if section.lora is None else _with_adapters(model, section.lora)
 
 
-def _pretrained(section: ModelSection) -> Any:
-    from transformers import AutoModelForCausalLM
+def _auto_model(head: Head) -> Any:
+    import transformers
 
-    return AutoModelForCausalLM.from_pretrained(section.pretrained, trust_remote_code=False)
+    return getattr(transformers, f"AutoModelFor{head}")
 
 
-def _fresh_model(section: ModelSection, tokenizer: Any, num_ids: int) -> Any:
-    from transformers import AutoConfig, AutoModelForCausalLM
+def _pretrained(section: ModelSection, head: Head) -> Any:
+    folder = Path(str(section.pretrained)).expanduser()
+    if any(folder.glob("*.ckpt.index")) and not (folder / "config.json").is_file():
+        raise ValueError(
+            f"{section.pretrained} holds a TensorFlow checkpoint, which transformers reads no longer; take the model's "
+            "PyTorch release, with a config.json. The tokenizer may stay: its vocab.txt is the same"
+        )
+    return _auto_model(head).from_pretrained(section.pretrained, trust_remote_code=False)
+
+
+def _fresh_model(section: ModelSection, tokenizer: Any, num_ids: int, head: Head) -> Any:
+    from transformers import AutoConfig
 
     options = dict(section.config or {})
     known = AutoConfig.for_model(options["model_type"]).to_dict()
@@ -147,7 +177,7 @@ def _fresh_model(section: ModelSection, tokenizer: Any, num_ids: int) -> Any:
             raise ValueError(f"config.{name}: no such setting of {options['model_type']}{did_you_mean(name, known)}")
     options.setdefault("vocab_size", -(-num_ids // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE)
     special_ids = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-    return AutoModelForCausalLM.from_config(AutoConfig.for_model(**{**special_ids, **options}))
+    return _auto_model(head).from_config(AutoConfig.for_model(**{**special_ids, **options}))
 
 
 def _with_adapters(model: Any, section: LoraSection) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_builders.cli import main
+from hf_builders.cli import _parser, main
 from hf_builders.registry import list_datasets
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +35,29 @@ def test_show_prints_a_row_of_every_view(capsys: pytest.CaptureFixture[str]) -> 
     for view in ("source (content, summary)", "messages (id, messages)", "conversations (id, conversations)"):
         assert f"\n{view}; the first row of the sample:" in out
     assert out.count('"train.json:1"') == 3
+
+
+def test_show_says_what_a_set_is_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "webqa"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^rows +300 invented in the sample$", out, re.MULTILINE)
+    assert "me_train.json (train), me_validation.ann.json (validation)" in out
+    assert re.search(r"^source .*WebQA.* by hand .*https://.*; then data_dir=$", out, re.MULTILINE)
+    assert "no_answer='根据文章无法回答。'" in out
+    views = ("mrc (id, title, context, question, answers)", "messages (id, messages)")
+    assert all(f"\n{view}; the first row of the sample:" in out for view in views)
+
+
+def test_the_commands_in_the_comments_of_the_shipped_configs_are_commands_on_that_config() -> None:
+    num_commands = 0
+    for path in sorted((ROOT / "configs").glob("*.yaml")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if command := re.fullmatch(r"#   hf-builders (.*?)(?:  +\(.*)?", line):
+                options = _parser().parse_args(command[1].split())
+                place = getattr(options, "config", None) or options.place
+                assert place == f"configs/{path.name}"
+                num_commands += 1
+    assert num_commands >= 8
 
 
 def test_our_errors_are_one_line_on_stderr_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,3 +226,29 @@ def test_wrong_usage_of_inspect_exits_with_2(arguments: list[str], capsys: pytes
         main(["inspect", "out", *arguments])
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("usage: hf-builders inspect")
+
+
+def test_train_prints_no_score_where_there_is_none_and_every_one_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("transformers", reason="train imports collators, which needs it")
+    from hf_builders.train import Trained
+
+    scores = {"trial": {"exact_match": 66.25, "f1": 100.0, "loss": 1.0}}
+    runs = iter([Trained(Path("out"), 1_200, [2.0, 0.5], None), Trained(Path("out"), 3, [], Path("c-3"), scores)])
+    monkeypatch.setattr("hf_builders.run_config.read_run_config", lambda path: None)
+    monkeypatch.setattr("hf_builders.train.train", lambda config: next(runs))
+    assert main(["train", "run.yaml"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "steps   1,200",
+        "loss    first 2.000, last 0.500 (0.25 x the first)",
+        "written out/",
+    ]
+    assert main(["train", "run.yaml"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "resumed from c-3",
+        "steps   3",
+        "loss    was never logged; a smaller train.arguments.logging_steps shows it",
+        "trial: exact match 66.25, F1 100.00",
+        "written out/",
+    ]

@@ -163,12 +163,12 @@ def test_a_model_is_trained_on_packed_rows(packed_folder: Path) -> None:
 
 
 def test_what_was_packed_is_not_taken_for_what_was_not(packed_folder: Path) -> None:
-    with pytest.raises(SourceError, match=r"was prepared with packed rows, the run config is without; run"):
+    with pytest.raises(SourceError, match=r"was prepared with pack, the run config is without it; run"):
         open_run(config_of(packed_folder, pack=""))
     with pytest.raises(SourceError, match=r"was prepared with pack.max_length=512, the run config says 1024"):
         open_run(config_of(packed_folder, pack="pack: {max_length: 1024}"))
     prepare(config_of(packed_folder / "plain", pack=""))
-    with pytest.raises(SourceError, match=r"was prepared without packed rows, the run config is with them"):
+    with pytest.raises(SourceError, match=r"was prepared without pack, the run config is with it; run"):
         open_run(config_of(packed_folder / "plain"))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hf_builders.errors import ConfigError
-from hf_builders.run_config import ModelSection, parse_run_config, read_run_config
+from hf_builders.run_config import AnswersSection, ModelSection, SpansSection, parse_run_config, read_run_config
 
 CONFIGS = sorted(Path(__file__).parents[2].joinpath("configs").glob("*.yaml"))
 GOOD = """
@@ -29,7 +29,13 @@ def test_a_short_config_has_the_documented_defaults() -> None:
 
 
 def test_there_are_shipped_configs() -> None:
-    assert [path.name for path in CONFIGS] == ["adgen_chatglm3.yaml", "demo.yaml", "medical_qwen.yaml"]
+    assert [path.name for path in CONFIGS] == [
+        "adgen_chatglm3.yaml",
+        "cmrc2018_roberta.yaml",
+        "demo.yaml",
+        "demo_reading.yaml",
+        "medical_qwen.yaml",
+    ]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -45,7 +51,20 @@ def test_every_shipped_config_is_read_without_a_fault(path: Path) -> None:
             "run.yaml: tokenize.max_lenght: unknown key; did you mean 'max_length'?",
         ),
         (GOOD.replace("name: adgen, ", ""), "run.yaml: dataset.name: is missing; it has no default"),
-        (GOOD.replace("tokenize: {tokenizer: models/x}", ""), "run.yaml: tokenize: is missing; it has no default"),
+        (GOOD.replace("output: {dir: out/x}", ""), "run.yaml: output: is missing; it has no default"),
+        (
+            GOOD.replace("tokenize: {tokenizer: models/x}", ""),
+            "run.yaml: tokenize, spans: neither is given; tokenize makes token rows of conversations, spans windows of"
+            " the view mrc",
+        ),
+        (
+            GOOD + "train: {output_dir: o, model: {pretrained: m}, pad_to_multiple_of: 0}",
+            "run.yaml: train: pad_to_multiple_of is 0; it takes 1 (no rounding) or more",
+        ),
+        (
+            GOOD + "train: {output_dir: o, model: {pretrained: m}, answers: {}}",
+            "run.yaml: train.answers goes with spans; a model that writes has no answers to find",
+        ),
         (GOOD + "outputs: {}", "run.yaml: outputs: unknown key; did you mean 'output'?"),
         (
             GOOD.replace("models/x", "models/x, max_length: long"),
@@ -112,6 +131,91 @@ def test_every_shipped_config_is_read_without_a_fault(path: Path) -> None:
 )
 def test_a_fault_has_this_message(text: str, fault: str) -> None:
     assert faults_of(text) == [fault]
+
+
+READING = """
+dataset: {name: cmrc2018, view: mrc, sample: true}
+spans: {tokenizer: models/x, max_length: 64, doc_stride: 16}
+output: {dir: out/x}
+"""
+TRAIN = "train: {output_dir: o, model: {pretrained: m}, "
+
+
+def test_a_config_of_windows_needs_no_section_of_token_rows() -> None:
+    config = parse_run_config(READING, "run.yaml")
+    assert (config.tokenize, config.tokenizer) == (None, "models/x")
+    text = READING + TRAIN + "answers: {null_threshold: 0}}"
+    train = parse_run_config(text, "run.yaml").train
+    assert train is not None
+    assert train.answers == AnswersSection(n_best=20, max_answer_length=128, null_threshold=0.0)
+    short = parse_run_config(READING.replace(", max_length: 64, doc_stride: 16", ""), "run.yaml").spans
+    assert short == SpansSection(tokenizer="models/x", max_length=384, doc_stride=128, max_question_length=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (
+            READING + "tokenize: {tokenizer: models/x}",
+            [
+                "tokenize, spans: both are given; tokenize makes token rows of conversations, spans windows of the view"
+                " mrc"
+            ],
+        ),
+        (
+            READING.replace("view: mrc, ", ""),
+            ["dataset.view is messages, with spans; mrc goes with spans, all others with tokenize"],
+        ),
+        (
+            GOOD.replace("sample", "view: mrc, sample"),
+            ["dataset.view is mrc, with tokenize; mrc goes with spans, all others with tokenize"],
+        ),
+        (READING + "pack: {}", ["pack does not go with spans; windows are full as they are"]),
+        (READING + TRAIN + "lora: {}}", ["train.lora does not go with spans; leave it out"]),
+        (READING + TRAIN + "padding_side: left}", ["train.padding_side does not go with spans; leave it out"]),
+        (
+            READING + TRAIN + "max_tokens_per_batch: 4096}",
+            ["train.max_tokens_per_batch does not go with spans; leave it out"],
+        ),
+        (
+            READING + "pack: {}\n" + TRAIN + "lora: {}, padding_side: left}",
+            [
+                "pack does not go with spans; windows are full as they are",
+                "train.lora does not go with spans; leave it out",
+                "train.padding_side does not go with spans; leave it out",
+            ],
+        ),
+        (
+            READING.replace("doc_stride: 16", "doc_stride: 64, max_question_length: 0"),
+            [
+                "spans: doc_stride is 64; it takes 0 or more tokens, less than max_length",
+                "spans: max_question_length is 0; it takes 1 token or more",
+            ],
+        ),
+        (
+            READING.replace("doc_stride: 16", "doc_stride: -1"),
+            ["spans: doc_stride is -1; it takes 0 or more tokens, less than max_length"],
+        ),
+        (
+            READING + TRAIN + "answers: {n_best: 0, max_answer_length: -3}}",
+            [
+                "train.answers: n_best is 0; it takes 1 or more",
+                "train.answers: max_answer_length is -3; it takes 1 or more",
+            ],
+        ),
+        (
+            READING.replace("max_length: 64", "max_lenght: 64"),
+            ["spans.max_lenght: unknown key; did you mean 'max_length'?"],
+        ),
+    ],
+)
+def test_what_does_not_go_together_with_windows_is_told(text: str, faults: list[str]) -> None:
+    assert faults_of(text) == [f"run.yaml: {fault}" for fault in faults]
+
+
+def test_what_is_prepared_and_what_is_trained_lie_apart_with_windows_too() -> None:
+    (fault,) = faults_of(READING + "train: {output_dir: out/x/model, model: {pretrained: m}}")
+    assert fault == "run.yaml: train.output_dir: out/x/model and output.dir must not lie in each other"
 
 
 def test_all_faults_are_reported_at_once() -> None:

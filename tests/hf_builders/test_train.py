@@ -51,7 +51,7 @@ ARGUMENTS = {
 @pytest.fixture(scope="module")
 def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "out"
-    prepare(config_of(folder, folder))
+    prepare(config_of(folder, folder.with_name("model")))
     return folder
 
 
