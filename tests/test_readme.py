@@ -34,7 +34,7 @@ def test_the_quickstart_gives_the_batch_it_promises_and_a_row_can_be_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    quickstart, _, see_it, packing, training = blocks("python")
+    quickstart, _, see_it, packing, training, _ = blocks("python")
     names: dict[str, object] = {}
     exec(quickstart, names)
     batch = names["batch"]
@@ -65,6 +65,19 @@ def test_ones_own_files_load_as_shown(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [names[name]["train"].num_rows for name in ("chats", "pairs", "advice")] == [1, 1, 1]
     assert names["chats"]["train"][0]["messages"] == names["pairs"]["train"][0]["messages"] == chat
     assert [message["content"] for message in names["advice"]["train"][0]["messages"]] == ["问", "答", "可以", "好"]
+
+
+def test_an_encoder_is_trained_and_scored_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(blocks("python")[-1], names)
+    assert {"eval_exact_match", "eval_f1"} <= set(names["trainer"].state.log_history[-1])
+    assert "'eval_f1'" in capsys.readouterr().out
+    predictions = json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))
+    assert list(predictions) == names["records"]["validation"]["id"][:]
 
 
 def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
