@@ -80,9 +80,9 @@ class SpansSection:
 
     tokenizer: str
     """A folder (a `vocab.txt` is enough for BERT) or hub name."""
-    max_length: int = 384
+    max_length: int = 512
     """Tokens of a window."""
-    doc_stride: int = 128
+    doc_stride: int = 256
     """Tokens that neighbouring windows share; no answer of so many is cut in two."""
     max_question_length: int | None = None
     """Tokens; left out, no question is cut."""
