@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -10,7 +11,7 @@ _NUM_SHOWN = 10
 
 
 @dataclass
-class SplitResult:
+class SplitResult(abc.ABC):
     """Of one split: rows that failed, besides what each kind of check counts."""
 
     columns: ClassVar[tuple[str, ...]]
@@ -20,8 +21,9 @@ class SplitResult:
     offenders: list[str] = field(default_factory=list)
     """The first rows that failed: id, what is wrong, the text in question."""
 
+    @abc.abstractmethod
     def counts(self) -> list[int]:
-        raise NotImplementedError
+        """Numbers of `columns`."""
 
     def remarks(self) -> Iterator[str]:
         """What is no fault, and worth knowing."""
