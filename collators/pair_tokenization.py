@@ -31,7 +31,8 @@ class TokenizePair:
     Args:
         max_length: tokens of a row, special ones included; beyond it the longer of the two texts is cut at its end.
         first, second: the columns of the texts; `second=None` for rows of one text.
-        label: the column of the label: whole numbers (classes), other numbers (regression), or names.
+        label: the column of the label: whole numbers (classes), other numbers (regression), or names. None takes
+            `label`, where there is such a column.
         label_names: the names in the order of their numbers, where labels are names.
 
     Raises:
@@ -53,13 +54,14 @@ class TokenizePair:
         *,
         first: str = "sentence1",
         second: str | None = "sentence2",
-        label: str = "label",
+        label: str | None = None,
         label_names: Sequence[str] | None = None,
     ) -> None:
         self._texts = EncoderTexts(tokenizer)
         self._columns = [first] if second is None else [first, second]
         check_max_length(max_length, self._texts.frame(len(self._columns)).num_special)
-        self._max_length, self._label = max_length, label
+        self._max_length, self._label = max_length, label or "label"
+        self._needed = [*self._columns, *([label] if label else [])]
         self._label_names = None if label_names is None else list(label_names)
         self._code = code_digest()
 
@@ -71,7 +73,7 @@ class TokenizePair:
 
     def __call__(self, batch: Any) -> Any:
         """The rows of a batch. Raises as the class says."""
-        table = table_of(batch, self._columns, ("id", self._label))
+        table = table_of(batch, self._needed, [name for name in ("id", self._label) if name not in self._needed])
         frame = self._texts.frame(len(self._columns))
         tokens = [self._texts.encode(text_column(table, name)) for name in self._columns]
         lengths = cut_longest_first([each.lengths for each in tokens], self._max_length - frame.num_special)

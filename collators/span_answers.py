@@ -41,7 +41,7 @@ def postprocess_spans(
     logits: tuple[Any, Any],
     *,
     n_best: int = 20,
-    max_answer_length: int = 128,
+    max_answer_length: int = 512,
     null_threshold: float | None = None,
 ) -> dict[str, str]:
     """The answer to each record, `{id: text}` as CMRC 2018 and SQuAD want their predictions.
@@ -71,7 +71,7 @@ def postprocess_spans(
 
 
 def span_candidates(
-    records: Any, windows: Any, logits: tuple[Any, Any], *, n_best: int = 20, max_answer_length: int = 128
+    records: Any, windows: Any, logits: tuple[Any, Any], *, n_best: int = 20, max_answer_length: int = 512
 ) -> dict[str, list[SpanCandidate]]:
     """The `n_best` possible answers to each record, best first, and "no answer" at its place among them.
 

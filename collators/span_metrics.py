@@ -22,7 +22,7 @@ class SpanMetrics:
     Args:
         records: the view `mrc` of the split: `id`, `context`, `answers`.
         windows: what `TokenizeSpans` made of it; `Trainer`'s `eval_dataset`.
-        options: those of `postprocess_spans`: `n_best`, `max_answer_length`, `null_threshold`.
+        n_best, max_answer_length, null_threshold: as in `postprocess_spans`.
 
     Raises:
         TokenizationError: a column is missing.
@@ -38,11 +38,22 @@ class SpanMetrics:
     ({'exact_match': 100.0, 'f1': 100.0}, {'q': '小明'})
     """
 
-    def __init__(self, records: Any, windows: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        records: Any,
+        windows: Any,
+        *,
+        n_best: int = 20,
+        max_answer_length: int = 512,
+        null_threshold: float | None = None,
+    ) -> None:
         answers = table_with(records, ("id", "answers"))
         texts = [answer["text"] for answer in answers["answers"].to_pylist()]
         self._references = dict(zip(answers["id"].to_pylist(), texts, strict=True))
-        self._records, self._windows, self._options = records, windows, options
+        self._records, self._windows = records, windows
+        self._options: dict[str, Any] = {
+            "n_best": n_best, "max_answer_length": max_answer_length, "null_threshold": null_threshold,
+        }  # fmt: skip
         self.predictions: dict[str, str] = {}
 
     def __call__(self, evaluated: Any) -> dict[str, float]:

@@ -141,7 +141,7 @@ class AnswersSection:
     """How answers are read from what an encoder says; see `collators.postprocess_spans`."""
 
     n_best: int = 20
-    max_answer_length: int = 128
+    max_answer_length: int = 512
     """Tokens."""
     null_threshold: float | None = None
     """How much more than the best answer "no answer" must score; left out, every question is answered."""

@@ -113,8 +113,8 @@ class _Checker:
             self._found.not_compared += len(windows)
             return ""
         own = self._tokenizer(
-            question,
-            record["context"],
+            [question],
+            [record["context"]],
             truncation="only_second",
             max_length=self._options["max_length"],
             stride=self._options["doc_stride"],
@@ -122,6 +122,9 @@ class _Checker:
             return_offsets_mapping=True,
             split_special_tokens=True,  # "[SEP]" in a text is text
         )
+        if self._has_control(own):
+            self._found.not_compared += len(windows)
+            return ""
         for name in ("input_ids", "attention_mask", "token_type_ids", "offset_mapping"):
             if name not in windows[0]:
                 continue
@@ -133,6 +136,15 @@ class _Checker:
             if 1 in texts and window["context_start"] != texts.index(1):
                 return "has a context_start that is not the first token of its context"
         return ""
+
+    def _has_control(self, own: Any) -> bool:
+        """Whether transformers made a control token of text: for some tokenizers `split_special_tokens` is no help."""
+        controls = set(self._tokenizer.all_special_ids) - {self._tokenizer.unk_token_id}
+        return any(
+            text is not None and id_ in controls
+            for number, ids in enumerate(own["input_ids"])
+            for id_, text in zip(ids, own.sequence_ids(number), strict=True)
+        )
 
     def _cut_question(self, question: str) -> str | None:
         """The question as far as it may stand in a window; None where that part alone has other tokens."""
@@ -147,29 +159,39 @@ class _Checker:
         return part if encode(part)["input_ids"] == tokens["input_ids"][:limit] else None
 
 
+def _trimmed(context: str, begin: int, end: int) -> tuple[int, int]:
+    """Characters without the white space at their ends, which has tokens with some tokenizers only."""
+    text = context[begin:end]
+    return begin + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
+
+
 def _places(record: Mapping[str, Any]) -> list[tuple[int, int]]:
     """Where answers stand: first character, and the one behind the last."""
     answers = record["answers"]
     pairs = zip(answers["text"], answers["answer_start"], strict=True)
-    return [(start, start + len(text)) for text, start in pairs if start >= 0]
+    places = [_trimmed(record["context"], start, start + len(text)) for text, start in pairs if start >= 0]
+    return [(start, stop) for start, stop in places if start < stop]
 
 
-def _context_tokens(window: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The characters of the tokens of the context, n × 2."""
-    chars = np.array(window["offset_mapping"][window["context_start"] :], np.int64).reshape(-1, 2)
-    return chars[chars[:, 1] > chars[:, 0]]
+def _context_tokens(record: Mapping[str, Any], window: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The characters of the tokens from the first of the context on, n × 2; empty where one stands for none."""
+    pairs = window["offset_mapping"][window["context_start"] :]
+    return np.array([_trimmed(record["context"], *pair) for pair in pairs], np.int64).reshape(-1, 2)
 
 
 def _fault_of_answered(record: Mapping[str, Any], window: Mapping[str, Any]) -> tuple[str, str] | None:
     """Why the answer of a window is none of its record: the tokens before and behind must be no part of it."""
-    chars = _context_tokens(window)
+    chars = _context_tokens(record, window)
+    is_text = chars[:, 1] > chars[:, 0]
     first, last = (window[name] - window["context_start"] for name in ("start_positions", "end_positions"))
-    if not 0 <= first <= last < len(chars):
+    if not 0 <= first <= last < len(chars) or not (is_text[first] and is_text[last]):
         return "start and end are no tokens of the context", ""
     begin, end = int(chars[first, 0]), int(chars[last, 1])
-    before = int(chars[first - 1, 1]) if first else 0
-    behind = int(chars[last + 1, 0]) if last + 1 < len(chars) else len(record["context"])
-    if any(before <= start <= begin and end <= stop <= behind for start, stop in _places(record)):
+    before = chars[:first][is_text[:first]]
+    behind = chars[last + 1 :][is_text[last + 1 :]]
+    earliest = int(before[-1, 1]) if len(before) else 0
+    latest = int(behind[0, 0]) if len(behind) else len(record["context"])
+    if any(earliest <= start <= begin and end <= stop <= latest for start, stop in _places(record)):
         return None
     return "is no answer of the record", record["context"][begin:end]
 
@@ -178,15 +200,14 @@ def _fault_of_unanswered(record: Mapping[str, Any], window: Mapping[str, Any]) -
     """Which answer stands whole in a window that points at no answer."""
     if (window["start_positions"], window["end_positions"]) != (0, 0):
         return "start and end do not both point at the first token", ""
-    chars = _context_tokens(window)
+    chars = _context_tokens(record, window)
+    chars = chars[chars[:, 1] > chars[:, 0]]
     for start, stop in _places(record):
         is_part = (chars[:, 1] > start) & (chars[:, 0] < stop)
         own = chars[is_part]
         if not len(own) or own[0, 0] < start or own[-1, 1] > stop:
             continue  # it has no token here, or begins or ends inside one
         is_begun, is_ended = not is_part[0], not is_part[-1]
-        if (is_begun or not record["context"][start : own[0, 0]].strip()) and (
-            is_ended or not record["context"][own[-1, 1] : stop].strip()
-        ):
+        if (is_begun or own[0, 0] == start) and (is_ended or own[-1, 1] == stop):
             return "stands whole in a window that points at no answer", record["context"][start:stop]
     return None

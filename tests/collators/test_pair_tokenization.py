@@ -150,7 +150,6 @@ def test_the_columns_may_have_other_names() -> None:
     assert list(rows) == ["input_ids", "attention_mask", "token_type_ids", "labels"]
     assert [ids.tolist() for ids in rows["input_ids"]] == [[2, 22, 23, 3], [2, 22, 25, 3]]
     assert rows["labels"].tolist() == [1, 0]
-    assert "labels" not in step({"text": ["小明"], "label": [7]})
 
 
 @pytest.mark.parametrize(
@@ -306,3 +305,12 @@ def test_real_questions_and_texts_are_cut_as_transformers_cuts(
         expected = tokenizer(questions, contexts, truncation=True, max_length=max_length)
         assert found == {name: expected[name] for name in found}
     assert sum(map(len, found["input_ids"])) > 60_000
+
+
+def test_a_label_that_was_named_must_be_there_and_one_that_was_not_may_be_missing() -> None:
+    batch = {"sentence1": ["小明"], "sentence2": ["小红"]}
+    assert "labels" not in TokenizePair(bert())(batch)
+    assert TokenizePair(bert(), label="gold")({**batch, "gold": [1]})["labels"].tolist() == [1]
+    with pytest.raises(TokenizationError) as raised:
+        TokenizePair(bert(), label="gold")(batch)
+    assert str(raised.value) == ("columns sentence1, sentence2: no gold; expected sentence1, sentence2, gold")

@@ -288,7 +288,7 @@ def test_records_and_windows_may_come_in_any_form() -> None:
         ({"windows": Dataset.from_dict({"id": ["q1"]})},
          "columns id: no example_id, context_start, offset_mapping"),
         ({"windows": [{"id": "q1"}]}, "columns id: no example_id, context_start, offset_mapping"),
-        ({"options": {"n_best": 0}}, "n_best=0, max_answer_length=128: expected numbers of 1 or more"),
+        ({"options": {"n_best": 0}}, "n_best=0, max_answer_length=512: expected numbers of 1 or more"),
         ({"options": {"max_answer_length": 0}}, "n_best=20, max_answer_length=0: expected numbers of 1 or more"),
     ],
 )  # fmt: skip

@@ -451,6 +451,9 @@ def test_a_text_that_just_fits_is_one_window_and_a_token_more_makes_two() -> Non
         ({"answers": [{"text": ["小"], "answer_start": [7]}, {"text": [], "answer_start": []}]},
          "record a: the answer '小' does not stand at answer_start=7 of its context; mend the offset, or write -1 "
          "where the answer stands nowhere"),
+        ({"question": ["谁", "谁" * 9]},
+         "record b: its question of 9 tokens leaves room for 4 of the text, and windows share doc_stride=4; raise "
+         "max_length (16), lower doc_stride, or cut questions with max_question_length"),
         ({"question": ["谁", "谁" * 12]},
          "record b: its question of 12 tokens leaves room for 1 of the text, and windows share doc_stride=4; raise "
          "max_length (16), lower doc_stride, or cut questions with max_question_length"),

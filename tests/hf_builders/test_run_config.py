@@ -147,7 +147,7 @@ def test_a_config_of_windows_needs_no_section_of_token_rows() -> None:
     text = READING + TRAIN + "answers: {null_threshold: 0}}"
     train = parse_run_config(text, "run.yaml").train
     assert train is not None
-    assert train.answers == AnswersSection(n_best=20, max_answer_length=128, null_threshold=0.0)
+    assert train.answers == AnswersSection(n_best=20, max_answer_length=512, null_threshold=0.0)
     short = parse_run_config(READING.replace(", max_length: 64, doc_stride: 16", ""), "run.yaml").spans
     assert short == SpansSection(tokenizer="models/x", max_length=512, doc_stride=256, max_question_length=None)
 
