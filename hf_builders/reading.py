@@ -61,7 +61,7 @@ def find_answer(context: str, text: str, start: int | None = None) -> tuple[Answ
     """
     if start is not None and start >= 0 and context.startswith(text, start):
         return Answer(text, start), None
-    first = _first_place(context, text)
+    first = first_place(context, text)
     if first == NOWHERE:
         return Answer(text, NOWHERE), NOT_IN_CONTEXT
     if start is None:
@@ -74,7 +74,12 @@ def find_answer(context: str, text: str, start: int | None = None) -> tuple[Answ
     return Answer(text, min(near, key=lambda place: abs(place - start))), CORRECTED
 
 
-def _first_place(context: str, text: str) -> int:
+def first_place(context: str, text: str) -> int:
+    """Where a text stands first, as no piece of a longer number or Latin word if it can; `NOWHERE` if it does not.
+
+    >>> first_place("1972年夺得7面金牌", "7"), first_place("1972年", "7")
+    (7, 2)
+    """
     before = "(?<![0-9A-Za-z])" if _is_latin(text[:1]) else ""
     behind = "(?![0-9A-Za-z])" if _is_latin(text[-1:]) else ""
     if (before or behind) and (whole := re.search(before + re.escape(text) + behind, context)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hf_builders.les_mrc.documents import Document
 from hf_builders.les_mrc.marks import Marked, read_marks
 from hf_builders.quarantine import RowProblem
-from hf_builders.reading import NOT_IN_CONTEXT, NOWHERE, Answer, answer_text
+from hf_builders.reading import NOT_IN_CONTEXT, NOWHERE, Answer, answer_text, first_place
 
 MARKS_REPAIRED = "marks_repaired"
 IN_ANOTHER_DOCUMENT = "answer_in_another_document"
@@ -66,13 +66,13 @@ def find_marked(
     for document in named or sorted(documents, key=lambda each: not each.is_selected):
         if (start := _find(text, document.content, supports)) != NOWHERE:
             return Answer(text, document.start + start), None
-    if (start := context.find(text)) != NOWHERE:
+    if (start := first_place(context, text)) != NOWHERE:
         return Answer(text, start), IN_ANOTHER_DOCUMENT
     return Answer(text, NOWHERE), NOT_IN_CONTEXT
 
 
 def _find(text: str, content: str, supports: Sequence[str]) -> int:
     for support in supports:
-        if (start := content.find(support)) != NOWHERE and (within := support.find(text)) != NOWHERE:
+        if (start := content.find(support)) != NOWHERE and (within := first_place(support, text)) != NOWHERE:
             return start + within
-    return content.find(text)
+    return first_place(content, text)

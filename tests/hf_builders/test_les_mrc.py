@@ -16,6 +16,10 @@ from datasets import Features, List, Value, load_dataset
 
 import hf_builders
 from hf_builders import OptionError, SourceError
+from hf_builders.les_mrc.answers import find_marked
+from hf_builders.les_mrc.documents import read_documents
+from hf_builders.les_mrc.marks import Marked
+from hf_builders.reading import Answer
 from tests.hf_builders.reading_files import (
     ARTICLES,
     DUREADER,
@@ -851,3 +855,8 @@ def test_real_supporting_paragraphs_choose_the_place(tmp_path: Path, shared_real
     (start,) = loaded["answers"][0]["answer_start"]
     assert start == loaded["context"][0].index(text) + text.index("105毫米")
     assert account_of(loaded).noted == {}, "mended marks of a hint are not counted"
+
+
+def test_a_number_is_not_found_inside_another_while_it_stands_alone_elsewhere() -> None:
+    documents, context = read_documents([{"title": "", "paragraphs": ["1958年服役", "有5艘同级舰。"]}])
+    assert find_marked(Marked("5", (0,)), documents, context, []) == (Answer("5", context.index("5艘")), None)
