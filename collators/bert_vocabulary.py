@@ -15,12 +15,13 @@ _OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 
 
 def is_bare_vocabulary(folder: Path) -> bool:
-    """Whether a folder has a `vocab.txt` and nothing that tells `AutoTokenizer` what to make of it."""
-    if not (folder / VOCABULARY).is_file() or any(
-        (folder / name).exists() for name in ("tokenizer.json", "config.json")
-    ):
+    """Whether a folder has a `vocab.txt` and nothing that tells `AutoTokenizer` what to make of it.
+
+    The `bert_config.json` of the original releases, renamed `config.json` or not, tells nothing: it has no `model_type`.
+    """
+    if not (folder / VOCABULARY).is_file() or (folder / "tokenizer.json").exists():
         return False
-    return "tokenizer_class" not in _options(folder)
+    return "tokenizer_class" not in _read(folder / _CONFIG) and "model_type" not in _read(folder / "config.json")
 
 
 def load_bert(folder: Path) -> Any:
@@ -49,17 +50,18 @@ def load_bert(folder: Path) -> Any:
         raise TokenizationError(f"{path}: the piece {twin!r} stands there twice; fetch the file again")
     words = (piece.removeprefix("##") for piece in pieces)
     is_uncased = not any(word.isalpha() and word != word.lower() for word in words)  # `[CLS]` and `<S>` are no words
-    options = {name: value for name, value in _options(folder).items() if name in _OPTIONS and value is not None}
+    given = _read(folder / _CONFIG)
+    options = {name: value for name, value in given.items() if name in _OPTIONS and value is not None}
     for name, value in options.items():
         if not isinstance(value, bool):
             raise TokenizationError(f"{folder / _CONFIG}: {name} is {value!r}; expected true or false")
     return BertTokenizer(vocab=pieces, **{"do_lower_case": is_uncased, **options})
 
 
-def _options(folder: Path) -> dict[str, Any]:
-    path = folder / _CONFIG
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing if there is none."""
     try:
-        options = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
         raise TokenizationError(f"{path}: not JSON ({error}); fetch the file again") from None
-    return options if isinstance(options, dict) else {}
+    return content if isinstance(content, dict) else {}

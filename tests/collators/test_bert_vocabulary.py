@@ -169,3 +169,16 @@ def test_the_real_chinese_vocabulary_is_an_uncased_one(shared_tokenizer: Callabl
     ]  # fmt: skip
     tokenizer.save_pretrained(tmp_path)
     assert load_tokenizer(tmp_path)("Windows 95系统，café")["input_ids"] == ids
+
+
+def test_the_original_config_renamed_tells_nothing_and_one_with_a_model_type_goes_to_auto_tokenizer(
+    tmp_path: Path,
+) -> None:
+    cased = [*SPECIALS, "Hello", "hello"]
+    original = {"hidden_size": 768, "vocab_size": len(cased)}
+    for name in ("bert_config", "config"):
+        folder = folder_with(tmp_path / name, cased, **{name: original})
+        assert load_tokenizer(folder)("Hello", add_special_tokens=False)["input_ids"] == [cased.index("Hello")]
+    folder = folder_with(tmp_path / "named", cased, config={"model_type": "bert", **original})
+    # transformers' own default is to lower-case.
+    assert load_tokenizer(folder)("Hello", add_special_tokens=False)["input_ids"] == [cased.index("hello")]
