@@ -17,7 +17,7 @@ _OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 def is_bare_vocabulary(folder: Path) -> bool:
     """Whether a folder has a `vocab.txt` and nothing that tells `AutoTokenizer` what to make of it.
 
-    The `bert_config.json` of the original releases, renamed `config.json` or not, tells nothing: it has no `model_type`.
+    Nor does a `bert_config.json` of the original releases, renamed `config.json` or not: it has no `model_type`.
     """
     if not (folder / VOCABULARY).is_file() or (folder / "tokenizer.json").exists():
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -297,27 +296,30 @@ def test_accumulated_batches_weigh_every_trained_token_alike(tmp_path: Path, max
     assert by_hand != pytest.approx(sum(means) / 3, abs=1e-6), "the mean of means is another number"
 
 
-def _train_one_rank(rank: int, port: int, folder: str) -> None:
+def _train_one_rank(rank: int, folder: str) -> None:
     os.environ |= {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "ACCELERATE_USE_CPU": "true",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1",
     }  # fmt: skip
     torch.set_num_threads(1)
+    # They meet at a file: a port that is free now may be taken by another test before they open it.
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     options = arguments(Path(folder), num_train_epochs=1, max_steps=-1, ddp_backend="gloo")
     trainer = Recording(model(), options, train_dataset=DATA, processing_class=tokenizer(), max_tokens_per_batch=160)
     trainer.train()
     seen = [rows_of(batch) for batches, _ in trainer.steps for batch in batches]
     weights = sum(float(each.detach().abs().sum()) for each in trainer.model.parameters())
-    torch.save({"seen": seen, "weights": weights}, f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
+    torch.save({"seen": seen, "weights": weights}, f"{folder}/{rank}.draft")
+    os.replace(f"{folder}/{rank}.draft", f"{folder}/{rank}.pt")
+    while not all(os.path.exists(f"{folder}/{each}.pt") for each in range(2)):
+        time.sleep(0.02)
+    # Both are done. Not by returning: gloo, torn down, now and then waits for ever for a peer that is gone.
+    os._exit(0)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch is built without distributed training")
 def test_two_ranks_see_every_row_once_between_them_in_as_many_steps(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = torch.multiprocessing.spawn(_train_one_rank, (port, str(tmp_path)), nprocs=2, join=False)
+    ranks = torch.multiprocessing.spawn(_train_one_rank, (str(tmp_path),), nprocs=2, join=False)
     end = time.monotonic() + 240
     while not ranks.join(timeout=5):
         if time.monotonic() > end:
