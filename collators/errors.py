@@ -20,11 +20,6 @@ def check_choice(option: str, value: object, choices: Collection[str], what: str
     """
     if value in choices:
         return
-    hint = did_you_mean(str(value), choices) or f"; choose one of {', '.join(map(repr, choices))}"
-    raise TokenizationError(f"{option}={value!r}: no such {what}{hint}")
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """The hint behind an unknown word: the nearest known one, or nothing."""
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = get_close_matches(str(value), choices, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(map(repr, choices))}"
+    raise TokenizationError(f"{option}={value!r}: no such {what}; {hint}")

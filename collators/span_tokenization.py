@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from datasets import Features, List, Value
 
 from collators.encoder_batches import answer_columns, as_given, check_max_length, list_column, table_of, text_column
 from collators.encoder_texts import EncoderTexts, TextTokens
@@ -27,9 +28,17 @@ NOT_IN_CONTEXT = "answer_not_in_context"
 WITHOUT_TOKENS = "answer_without_tokens"
 INSIDE_TOKEN = "answer_inside_token"
 IN_NO_WINDOW = "answer_in_no_window"
-_COLUMNS = (
-    "example_id", "input_ids", "attention_mask", "token_type_ids", "offset_mapping", "context_start", "length",
-)  # fmt: skip
+_FEATURES = {
+    "example_id": Value("string"),
+    "input_ids": List(Value("int32")),
+    "attention_mask": List(Value("int8")),
+    "token_type_ids": List(Value("int8")),
+    "offset_mapping": List(List(Value("int32"))),
+    "context_start": Value("int32"),
+    "length": Value("int32"),
+    "start_positions": Value("int32"),
+    "end_positions": Value("int32"),
+}
 _POSITIONS = ("start_positions", "end_positions")
 _CLS = 0
 """Where what says "no answer" stands."""
@@ -128,10 +137,10 @@ class TokenizeSpans:
         return self._unlocated == "drop"
 
     @property
-    def column_names(self) -> list[str]:
-        """Of the windows of records with answers."""
-        names = [name for name in _COLUMNS if name != "token_type_ids" or self._texts.has_type_ids]
-        return [*names, *_POSITIONS]
+    def features(self) -> Features:
+        """The columns of the windows of records with answers."""
+        left_out = () if self._texts.has_type_ids else ("token_type_ids",)
+        return Features({name: kind for name, kind in _FEATURES.items() if name not in left_out})
 
     def __call__(self, batch: Any) -> Any:
         """The windows of a batch; what was left out of them is logged."""

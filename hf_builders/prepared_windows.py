@@ -10,7 +10,6 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
-from datasets import Features, List, Value
 from datasets.utils import tqdm
 
 from collators import TokenizationError, TokenizeSpans
@@ -23,17 +22,6 @@ from hf_builders.summaries import WindowSummary
 
 _COLUMNS = ("id", "context", "question", "answers")
 TRAIN = "train"
-_TYPES: dict[str, Any] = {
-    "example_id": Value("string"),
-    "input_ids": List(Value("int32")),
-    "attention_mask": List(Value("int8")),
-    "token_type_ids": List(Value("int8")),
-    "offset_mapping": List(List(Value("int32"))),
-    "context_start": Value("int32"),
-    "start_positions": Value("int32"),
-    "end_positions": Value("int32"),
-    "length": Value("int32"),
-}
 
 
 def write_windows(
@@ -71,8 +59,8 @@ def _write_split(
     draft: Path, name: str, split: datasets.Dataset, step: TokenizeSpans, account: Account
 ) -> tuple[WrittenSplit, WindowSummary]:
     path, set_aside = draft / f"{name}.arrow", draft / "quarantine" / f"{name}-records.jsonl"
-    features = Features({column: _TYPES[column] for column in step.column_names})
     digest, lengths, reasons, num_answered = RowsDigest(), LengthCounts(), Counter[str](), 0
+    features = step.features
     schema = features.arrow_schema
     with (
         pa.OSFile(str(path), "wb") as file,

@@ -91,7 +91,7 @@ def test_the_windows_of_a_small_batch_are_these() -> None:
     assert [row["offset_mapping"][6:] for row in rows[4:]] == [
         [[0, 5], [6, 11], [11, 12], [12, 13], [13, 17], [17, 18], [19, 20], [20, 21], [0, 0]]
     ]
-    assert list(rows[0]) == step.column_names == COLUMNS
+    assert list(rows[0]) == list(step.features) == COLUMNS
 
 
 def test_what_became_of_each_record_is_told_with_the_windows() -> None:
@@ -378,7 +378,7 @@ def test_without_the_column_of_answers_there_are_no_positions() -> None:
 def test_a_model_without_token_type_ids_gets_none() -> None:
     step = TokenizeSpans(encoder_of("distilbert"), 16, 4)
     rows = step(pa.table(RECORDS))
-    assert rows.column_names == step.column_names == [name for name in COLUMNS if name != "token_type_ids"]
+    assert rows.column_names == list(step.features) == [name for name in COLUMNS if name != "token_type_ids"]
     expected = TokenizeSpans(bert(), 16, 4)(pa.table(RECORDS)).drop_columns("token_type_ids")
     assert rows.equals(expected)
 
@@ -558,7 +558,7 @@ def test_every_way_to_call_the_step_gives_the_same_windows() -> None:
     }
     for way, rows in ways.items():
         assert rows.to_list() == expected, way
-        assert rows.features == TYPES, way
+        assert rows.features == step.features == TYPES, way
     for size in (1, 3, 1000):
         stream = data.to_iterable_dataset().map(step, batch_size=size, **options)
         rows = [{name: each if name == "example_id" else each.tolist() for name, each in row.items()} for row in stream]
