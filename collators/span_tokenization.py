@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Features, List, Value
 
 from collators.encoder_batches import answer_columns, as_given, check_max_length, list_column, table_of, text_column
 from collators.encoder_texts import EncoderTexts, TextTokens
@@ -21,6 +20,9 @@ from collators.pair_frames import Layout, ranges
 from collators.tokenization import code_digest
 from collators.tokenizers import digest
 
+if TYPE_CHECKING:
+    from datasets import Features
+
 logger = logging.getLogger(__name__)
 
 Unlocated = Literal["drop", "keep"]
@@ -28,17 +30,6 @@ NOT_IN_CONTEXT = "answer_not_in_context"
 WITHOUT_TOKENS = "answer_without_tokens"
 INSIDE_TOKEN = "answer_inside_token"
 IN_NO_WINDOW = "answer_in_no_window"
-_FEATURES = {
-    "example_id": Value("string"),
-    "input_ids": List(Value("int32")),
-    "attention_mask": List(Value("int8")),
-    "token_type_ids": List(Value("int8")),
-    "offset_mapping": List(List(Value("int32"))),
-    "context_start": Value("int32"),
-    "length": Value("int32"),
-    "start_positions": Value("int32"),
-    "end_positions": Value("int32"),
-}
 _POSITIONS = ("start_positions", "end_positions")
 _CLS = 0
 """Where what says "no answer" stands."""
@@ -139,8 +130,13 @@ class TokenizeSpans:
     @property
     def features(self) -> Features:
         """The columns of the windows of records with answers."""
-        left_out = () if self._texts.has_type_ids else ("token_type_ids",)
-        return Features({name: kind for name, kind in _FEATURES.items() if name not in left_out})
+        from datasets import Features, List, Value  # no window needs it to be made
+
+        number, numbers, flags = Value("int32"), List(Value("int32")), List(Value("int8"))
+        type_ids = {"token_type_ids": flags} if self._texts.has_type_ids else {}
+        lists = {"input_ids": numbers, "attention_mask": flags, **type_ids, "offset_mapping": List(numbers)}
+        others = ("context_start", "length", *_POSITIONS)
+        return Features({"example_id": Value("string"), **lists, **dict.fromkeys(others, number)})
 
     def __call__(self, batch: Any) -> Any:
         """The windows of a batch; what was left out of them is logged."""
