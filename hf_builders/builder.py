@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import hashlib
 import os
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 from datasets.builder import Key
 from datasets.exceptions import DatasetGenerationError
 
+from hf_builders.content_hash import content_hash
 from hf_builders.errors import HfBuildersError, OptionError, SourceError
 from hf_builders.locations import DataFiles, Download, OfficialFile
 from hf_builders.origin import Origin
@@ -29,18 +29,11 @@ from hf_builders.quarantine import (
     quarantine_path,
     read_accounts,
 )
-from hf_builders.sources import Rows, SourceFile, describe, told_as_source_error
+from hf_builders.sources import Rows, SourceFile, describe, told, told_as_source_error
 from hf_builders.splits import assign_splits, check_fractions
 from hf_builders.view_config import ViewConfig, check_names
 
 logger = datasets.utils.logging.get_logger(__name__)
-
-# What `_generate_tables` runs: a cached table made by other code than this is not used.
-_SHARED_MODULES = (
-    "builder", "csv_reader", "dialogue_builder", "encodings", "errors", "json_columns", "json_files",
-    "json_reader", "json_values", "locations", "origin", "own_files", "quarantine", "reading",
-    "reading_builder", "reading_layouts", "schema", "sources", "splits", "value_files", "view_config", "views",
-)  # fmt: skip
 
 
 class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
@@ -61,6 +54,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     how_to_get: ClassVar[str] = ""
     """Where the official files come from, if no program may fetch them: what their user has to do."""
     num_official_rows: ClassVar[int | None] = None
+    barred: ClassVar[str] = ""
+    """Why nobody may publish what is made of the official files; empty where their licence leaves it to the user."""
     file_endings: ClassVar[Sequence[str]] = (".json", ".jsonl")
     num_sample_rows: ClassVar[int]
 
@@ -88,6 +83,10 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def split_keys(self, records: pa.Table) -> pa.Array:
         """What decides the split of each record where `fractions` cuts some off: records of one key stay together."""
         raise AssertionError(f"{type(self).__module__}: states fractions, so it has to write split_keys")
+
+    def files_of_rows(self, sources: list[SourceFile]) -> list[SourceFile]:
+        """The files that `read` is asked for; in the others, `looked_up`, it looks things up, as in a list of codes."""
+        return sources
 
     def parts(self, config: ViewConfig) -> list[str] | None:
         """The parts the caller's options name, each of which must be there; None takes all that are."""
@@ -130,6 +129,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         )
         self._data_files = data_files
         self._accounts_folder: Path | None = None
+        self.looked_up: list[SourceFile] = []
+        """The others than `files_of_rows`."""
         # Not passed on: `dataset_name`, which the library would take from the module (`builder`), `hash`, which
         # `_create_builder_config` makes from what is read, and `data_files`, which it would resolve its own way.
         super().__init__(
@@ -151,24 +152,8 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         )
         is_by_name = self._data_files is not None
         self.sources = located and self._origin.select(located, self.parts(config), is_by_name)
-        self.hash = self._content_hash()
+        self.hash = content_hash(self._folder, self.sources, self.official_download)
         return config, config_id
-
-    def _content_hash(self) -> str:
-        """Names the cache folder: other bytes or other code, another folder. Options are in the config id beside it."""
-        digest = hashlib.sha256()
-        shared = [Path(__file__).with_name(f"{module}.py") for module in _SHARED_MODULES]
-        for path in [*shared, *sorted(self._folder.glob("*.py"))]:
-            digest.update(path.read_bytes())
-        if self.sources is None:
-            digest.update(repr(self.official_download).encode())
-        for source in self.sources or []:
-            try:
-                bytes_hash = source.sha256
-            except OSError as error:
-                raise SourceError(f"{source.path}: cannot be read ({error.strerror})") from error
-            digest.update(f"{source.name}|{source.split}|{source.part}|{source.member}|{bytes_hash}|".encode())
-        return digest.hexdigest()[:32]
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=self.features())
@@ -177,25 +162,31 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         sources = self.sources
         if sources is None:
             sources = self._fetch(dl_manager)
+        rows_of = self.files_of_rows(sources)
+        self.looked_up = sorted(set(sources) - set(rows_of), key=lambda source: source.index)
         by_split: dict[str, list[SourceFile]] = {}
-        for source in sources:
+        for source in rows_of:
             by_split.setdefault(source.split, []).append(source)
         if fractions := self.fractions(self.config):
             if list(by_split) != ["train"]:
                 raise OptionError(
                     f"{', '.join(fractions)}: the files already have splits of their own ({', '.join(by_split)})"
                 )
-            by_split = dict.fromkeys(("train", *fractions), sources)
+            by_split = dict.fromkeys(("train", *fractions), rows_of)
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"sources": files, "split": split})
             for split, files in by_split.items()
         ]
 
+    def local_manager(self, dl_manager: datasets.DownloadManager) -> datasets.DownloadManager:
+        """The same manager, or for streams, whose manager hands out addresses, one that puts files on this machine."""
+        if not dl_manager.is_streaming:
+            return dl_manager
+        return datasets.DownloadManager(self.dataset_name, download_config=dl_manager.download_config)
+
     def _fetch(self, dl_manager: datasets.DownloadManager) -> list[SourceFile]:
-        if dl_manager.is_streaming:  # its manager hands out addresses; a file has to be here to be checked
-            dl_manager = datasets.DownloadManager(self.dataset_name, download_config=dl_manager.download_config)
         mirror = self.config.download if isinstance(self.config.download, str) else None
-        return self._origin.fetch(self.parts(self.config), mirror, dl_manager)
+        return self._origin.fetch(self.parts(self.config), mirror, self.local_manager(dl_manager))
 
     def _prepare_split(self, split_generator: datasets.SplitGenerator, **options: Any) -> None:
         # Still a temporary folder here: accounts and quarantine are renamed into the cache with the Arrow files.
@@ -211,7 +202,6 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def _no_row_left(self, split: str, names: Sequence[str], account: Account) -> str:
         """Why a split is empty, and what to do about it."""
-        files = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
         if account.quarantined:
             way_out = "on_bad_row='raise' shows the first bad row"
         elif account.left_out:
@@ -220,7 +210,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             way_out = "give the split a larger fraction"
         else:
             way_out = "a header or brackets alone are no rows: put some in, or leave the file out"
-        return f"no row is left for {split!r} of {files}; {account.told()}; {way_out}"
+        return f"no row is left for {split!r} of {told(names)}; {account.told()}; {way_out}"
 
     def _prepare_split_single(self, *args: Any, **options: Any) -> Iterator[Any]:
         try:
@@ -232,16 +222,19 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             raise
 
     def _generate_tables(self, sources: Sequence[SourceFile], split: str) -> Iterator[tuple[Key, pa.Table]]:
+        folder, account = self._accounts_folder, Account()
         shard = 0  # `datasets` 4.7 stumbles over the number of a file that has no table, so only the others have one
         for source in sources:
             batch = -1
-            for batch, table in enumerate(self._tables_of(source, split)):
+            for batch, table in enumerate(self._tables_of(source, split, account)):
                 yield Key(shard, batch), table
             shard += batch >= 0
+        if folder is not None:
+            account.save(account_path(folder, split, sources[0].index), describe([*sources, *self.looked_up]))
 
-    def _tables_of(self, source: SourceFile, split: str) -> Iterator[pa.Table]:
-        """The tables of one source, and at their end its account."""
-        folder, account, num_refused = self._accounts_folder, Account(), 0
+    def _tables_of(self, source: SourceFile, split: str, account: Account) -> Iterator[pa.Table]:
+        """The tables of one source; its rows go into the account."""
+        folder, num_refused = self._accounts_folder, 0
         with Quarantine(self.config.on_bad_row, folder and quarantine_path(folder, split, source.index)) as bad_rows:
             # A row that cannot be read has no key to hash: it belongs to the split of its file.
             unread = bad_rows if split == source.split else Quarantine(self.config.on_bad_row, None)
@@ -255,11 +248,9 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                     num_refused += bad_rows.counts.total() - num_bad
                     account.kept += len(table)
                     yield table
-        account.quarantined = bad_rows.counts
+        account.quarantined += bad_rows.counts
         account.read += bad_rows.counts.total() - num_refused
-        if folder is not None:
-            account.save(account_path(folder, split, source.index), describe(source))
-        elif bad_rows.counts:
+        if folder is None and bad_rows.counts:
             logger.warning(
                 f"{source.name}: passed over bad rows {dict(bad_rows.counts)}; streaming writes no quarantine"
             )

@@ -41,6 +41,8 @@ class OfficialFile:
     """A pattern for the names this file goes by when nothing has the official one."""
     folder: str = ""
     """The publisher's folder it lies in: of files of this name, the one in such a folder is meant."""
+    is_optional: bool = False
+    """Nothing is said where it is not there, as of one of several forms that a set is published in."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from hf_builders.locations import (
     find_in_folder,
 )
 from hf_builders.own_files import find_own_files, say_splits
-from hf_builders.sources import SourceFile, number
+from hf_builders.sources import SourceFile, number, told
 
 if TYPE_CHECKING:
     from datasets import DownloadManager
@@ -106,11 +106,13 @@ class Origin:
         Raises:
             SourceError: a part is not there.
         """
-        there, names = {(file.split, file.part) for file in located}, ", ".join(file.name for file in located)
+        there, names = {(file.split, file.part) for file in located}, told([file.name for file in located])
         for part in parts or []:
             if part not in {file.part for file in located}:
                 raise SourceError(f"{self.name}: {part} was asked for, and none of {names} is a file of it")
-        absent = [file.name for file in self.official_files if (file.split, file.part) not in there]
+        absent = [
+            file.name for file in self.official_files if not file.is_optional and (file.split, file.part) not in there
+        ]
         if absent and parts is None and not is_by_name:
             logger.warning(f"{self.name}: reads {names}; there is no {', '.join(absent)}")
         return number(file for file in located if parts is None or file.part in parts)

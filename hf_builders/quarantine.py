@@ -73,7 +73,7 @@ class Quarantine:
 
 @dataclass
 class Account:
-    """Where the rows of one split, or of one source of it, went. `read` is the sum of the other three."""
+    """Where the rows of one split, or of some sources of it, went. `read` is the sum of the other three."""
 
     read: int = 0
     kept: int = 0
@@ -109,10 +109,10 @@ class Account:
                 went.append(f"{counts.total():,} {verb} ({reasons})")
         return ", ".join(went)
 
-    def save(self, path: Path, source: dict[str, Any]) -> None:
-        """Write the account of one source, with what is known of that file."""
+    def save(self, path: Path, sources: list[dict[str, Any]]) -> None:
+        """Write the account of some sources, with what is known of these files."""
         assert self.is_balanced(), f"rows were lost on the way: {self}"
-        path.write_text(json.dumps({**vars(self), "source": source}, ensure_ascii=False), encoding="utf-8")
+        path.write_text(json.dumps({**vars(self), "sources": sources}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Account:
@@ -144,5 +144,9 @@ def read_accounts(folder: Path) -> dict[str, Account]:
 
 def read_sources(folder: Path) -> list[dict[str, Any]]:
     """The raw files that the Arrow files in `folder` were made of, each once."""
-    sources = [json.loads(path.read_text(encoding="utf-8"))["source"] for path in sorted(folder.glob("account-*.json"))]
+    sources = [
+        source
+        for path in sorted(folder.glob("account-*.json"))
+        for source in json.loads(path.read_text(encoding="utf-8"))["sources"]
+    ]
     return [source for i, source in enumerate(sources) if source not in sources[:i]]

@@ -22,6 +22,8 @@ from hf_builders.errors import SourceError
 
 READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 """What opening or reading a raw file raises: no permission, gone meanwhile, a damaged archive."""
+_TOLD = 5  # names in a sentence
+_DESCRIBED = 100  # files of a folder that are described one by one
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class SourceFile:
 
     def open(self) -> IO[bytes]:
         if self.member is not None:
-            return zipfile.ZipFile(self.path).open(self.member)
+            return _archive(self.path, os.stat(self.path).st_mtime_ns, os.getpid()).open(self.member)
         if self.path.endswith(".gz"):
             return cast("IO[bytes]", gzip.open(self.path))
         return open(self.path, "rb")
@@ -47,11 +49,22 @@ class SourceFile:
     @functools.cached_property
     def sha256(self) -> str:
         """Of the bytes on disk (of the whole archive, for a zip)."""
-        digest = hashlib.sha256()
-        with open(self.path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return _sha256(self.path, os.stat(self.path).st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)  # the members of an archive follow each other
+def _sha256(path: str, _mtime_ns: int) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1)
+def _archive(path: str, _mtime_ns: int, _process: int) -> zipfile.ZipFile:
+    """A zip whose list of members is read once for all of them, and by each process for itself."""
+    return zipfile.ZipFile(path)
 
 
 @contextlib.contextmanager
@@ -86,6 +99,15 @@ def ids_of(name: str, positions: Sequence[int]) -> pa.Array:
     return pc.binary_join_element_wise(name, pa.array(np.asarray(positions, np.int64)).cast(pa.string()), "")
 
 
+def told(names: Sequence[str]) -> str:
+    """Names in a sentence, only the first few where they are many.
+
+    >>> told(["a.json", "b.json"]), told([str(n) for n in range(1000)])
+    ('a.json, b.json', '0, 1, 2, 3, 4 and 995 more')
+    """
+    return ", ".join(names[:_TOLD]) + (f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else "")
+
+
 def number(sources: Iterable[SourceFile]) -> list[SourceFile]:
     """The same files with an `index` each, and with names that tell them apart."""
     files = list(sources)
@@ -98,11 +120,37 @@ def number(sources: Iterable[SourceFile]) -> list[SourceFile]:
     return [replace(file, name=name, index=i) for i, (file, name) in enumerate(zip(files, names, strict=True))]
 
 
-def describe(source: SourceFile) -> dict[str, Any]:
-    """What accounts and manifests say of a raw file: its content, not its place, since a cache outlives that."""
-    return {
-        "name": source.name,
-        "member": source.member,
-        "num_bytes": os.path.getsize(source.path),
-        "sha256": source.sha256,
-    }
+def describe(sources: Iterable[SourceFile]) -> list[dict[str, Any]]:
+    """What accounts and manifests say of raw files: their content, not their place, since a cache outlives that.
+
+    Very many files of one folder or archive are described as a whole.
+    """
+    together: dict[str, list[SourceFile]] = {}
+    for source in sources:
+        together.setdefault(source.path if source.member else os.path.dirname(source.path), []).append(source)
+    return [each for files in together.values() for each in _describe_some(files)]
+
+
+def _describe_some(files: Sequence[SourceFile]) -> list[dict[str, Any]]:
+    if len(files) <= _DESCRIBED:
+        return [
+            {
+                "name": source.name,
+                "member": source.member,
+                "num_bytes": os.path.getsize(source.path),
+                "sha256": source.sha256,
+            }
+            for source in files
+        ]
+    digest = hashlib.sha256()
+    for source in files:
+        digest.update(f"{source.name}|{source.member}|{source.sha256}|".encode())
+    place = Path(files[0].path)
+    return [
+        {
+            "name": f"{place.name if files[0].member else place.parent.name}: {len(files):,} files",
+            "member": None,
+            "num_bytes": sum(os.path.getsize(path) for path in {source.path for source in files}),
+            "sha256": digest.hexdigest(),
+        }
+    ]

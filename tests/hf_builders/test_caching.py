@@ -115,7 +115,7 @@ def test_every_shared_module_that_makes_rows_is_part_of_the_cache_key(adgen_fold
     # A new module that the builder imports but its cache does not know would give stale rows.
     import ast
 
-    from hf_builders.builder import _SHARED_MODULES
+    from hf_builders.content_hash import _SHARED_MODULES
 
     reached, waiting = set(), ["builder", *_SHARED_MODULES]
     while waiting:

@@ -51,7 +51,7 @@ def test_accounts_of_a_split_add_up_over_its_sources(tmp_path: Path) -> None:
     second = Account(2, 1, Counter(too_long=1), noted=Counter(no_answer=1))
     other = Account(1, 1)
     for split, index, account in (("train", 0, first), ("train", 1, second), ("test", 0, other)):
-        account.save(account_path(tmp_path, split, index), {"name": f"{index}.csv"})
+        account.save(account_path(tmp_path, split, index), [{"name": f"{index}.csv"}])
     assert read_accounts(tmp_path) == {
         "train": Account(7, 4, Counter(too_long=2), Counter(undecodable=1), Counter(blank_question=3, no_answer=2)),
         "test": Account(1, 1),
@@ -62,7 +62,7 @@ def test_accounts_of_a_split_add_up_over_its_sources(tmp_path: Path) -> None:
 
 def test_an_account_that_lost_a_row_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="rows were lost on the way"):
-        Account(read=2, kept=1).save(account_path(tmp_path, "train", 0), {})
+        Account(read=2, kept=1).save(account_path(tmp_path, "train", 0), [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,7 +70,7 @@ def test_what_is_noted_of_kept_rows_is_no_part_of_the_sum(tmp_path: Path) -> Non
     account = Account(2, 1, quarantined=Counter(no_answers=1), noted=Counter(answer_start_filled=1, was_number=1))
     assert account.is_balanced()
     assert account.told() == "2 read, 1 set aside (no_answers 1)"
-    account.save(account_path(tmp_path, "train", 0), {})
+    account.save(account_path(tmp_path, "train", 0), [])
     assert read_accounts(tmp_path) == {"train": account}
 
 
