@@ -12,6 +12,7 @@ FEATURES: dict[str, Features] = {
         {"id": _TEXT, "conversations": List({"role": _TEXT, "content": _TEXT, "loss": Value("bool")})}
     ),
     "instruction": Features({"id": _TEXT, "instruction": _TEXT, "input": _TEXT, "output": _TEXT}),
+    "text": Features({"id": _TEXT, "text": _TEXT}),
     "mrc": Features(
         {
             "id": _TEXT,
@@ -29,6 +30,9 @@ DIALOGUE_VIEWS = ("source", "messages", "conversations", "instruction")
 
 READING_VIEWS = ("source", "mrc", "messages", "instruction")
 """The views of a dataset of questions on a text."""
+
+CORPUS_VIEWS = ("source", "text", "messages", "instruction")
+"""The views of a dataset of texts and records that answer questions about themselves."""
 
 
 def text_features(*columns: str) -> Features:

@@ -35,6 +35,19 @@ def is_blank(column: pa.Array) -> pa.Array:
     return pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0), True)
 
 
+def by_reason(reasons: pa.Array) -> dict[str, pa.Array]:
+    """Which of n records each reason is given for, from a column with a reason or null for each.
+
+    >>> by_reason(pa.array([None, "no_text"]))["no_text"].to_pylist()
+    [False, True]
+    """
+    return {
+        reason: pc.fill_null(pc.equal(reasons, reason), False)
+        for reason in reasons.unique().to_pylist()
+        if reason is not None
+    }
+
+
 def show_dialogue(view: str, rows: Rows, dialogue: Dialogue, bad_rows: Quarantine) -> pa.Table:
     """The rows in a dialogue view; one whose question or answer is blank goes to `bad_rows` instead."""
     is_blank_row = np.zeros(len(rows.table), dtype=bool)

@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from datasets import DownloadManager, Features, SplitGenerator
 
 from hf_builders.builder import RecordBuilder
@@ -19,7 +18,7 @@ from hf_builders.quarantine import Quarantine, RowProblem
 from hf_builders.sources import Rows, SourceFile, told_as_source_error
 from hf_builders.value_files import read_values
 from hf_builders.view_config import ViewConfig
-from hf_builders.views import column
+from hf_builders.views import by_reason, column
 
 _VIEWS = ("source", "instruction", "messages", "conversations")
 _ROWS_PER_TABLE = 10_000
@@ -75,12 +74,7 @@ class Builder(RecordBuilder):
             yield self._rows([(row.place, self._nothing, junk.reason) for row in junk.rows])
 
     def left_out(self, records: pa.Table) -> dict[str, pa.Array]:
-        reasons = column(records, _LEFT_OUT)
-        return {
-            reason: pc.fill_null(pc.equal(reasons, reason), False)
-            for reason in reasons.unique().to_pylist()
-            if reason is not None
-        }
+        return by_reason(column(records, _LEFT_OUT))
 
     def show(self, rows: Rows, bad_rows: Quarantine) -> pa.Table:
         return rows.table.drop_columns(_LEFT_OUT)

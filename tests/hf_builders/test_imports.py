@@ -18,10 +18,11 @@ DATA_HALF = (
     {"schema", "sources"},
     {"encodings", "quarantine", "locations", "splits", "json_columns"},
     {"json_values", "csv_reader", "own_files", "view_config", "views"},
-    {"json_files", "origin", "reading", "reading_layouts"},
+    {"json_documents", "json_files", "origin", "reading", "reading_layouts", "xml_files"},
     {"json_reader", "value_files"},
+    {"content_hash"},
     {"builder"},
-    {"dialogue_builder", "reading_builder"},
+    {"corpus_builder", "dialogue_builder", "reading_builder"},
     {"registry"},
     {"load_hook"},
 )
