@@ -17,6 +17,7 @@ from hf_builders import load_hook
 
 if TYPE_CHECKING:
     from hf_builders.errors import ConfigError, HfBuildersError, OptionError, RowError, SourceError
+    from hf_builders.publish import push
     from hf_builders.quarantine import Account
     from hf_builders.registry import account, list_datasets, load_dataset
 
@@ -31,6 +32,7 @@ __all__ = [
     "account",
     "list_datasets",
     "load_dataset",
+    "push",
 ]
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "account": "registry",
     "list_datasets": "registry",
     "load_dataset": "registry",
+    "push": "publish",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command `hf-builders`: list, show, prepare, inspect, train. Nothing heavy is imported before a command runs."""
+"""The command `hf-builders`: list, show, prepare, inspect, train, push. Nothing heavy is imported before one runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("list", _list, "list the datasets", "hf-builders list")
+    add("list", _list, "list the datasets, with their licences and how to get them", "hf-builders list")
     show = add("show", _show, "show a dataset's views, with a row of its sample in each", "hf-builders show adgen")
     show.add_argument("name", metavar="NAME", help="a dataset, as `hf-builders list` names it")
     for name, run, summary in (
@@ -70,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect_options(
         add("inspect", _inspect, summary, "hf-builders inspect configs/demo.yaml --split train --row 2")
     )
+    summary = "upload a prepared folder to the Hub, unless the licence of its source forbids that"
+    push = add("push", _push, summary, "hf-builders push out/demo --repo-id your-name/adgen-tokens --private")
+    push.add_argument("folder", metavar="DIR", help="a folder that `hf-builders prepare` wrote")
+    push.add_argument("--repo-id", required=True, metavar="NAME", help="organisation/name of the dataset on the Hub")
+    push.add_argument("--private", action="store_true", help="make it private, if it is not there yet")
     return parser
 
 
@@ -99,28 +104,34 @@ def _number(text: str) -> int:
 
 
 def _list(options: argparse.Namespace) -> None:
-    from hf_builders.registry import builder_class, list_datasets
+    from hf_builders.dataset_facts import dataset_facts
+    from hf_builders.registry import list_datasets
 
-    _print_table([(name, builder_class(name).summary()) for name in list_datasets()])
+    for name in list_datasets():
+        facts = dataset_facts(name)
+        print(f"{name}\n  {facts.summary}\n  licence  {facts.licence}\n  get it   {facts.how_to_get}")
+        if facts.barred:
+            print(f"  barred   {facts.barred}")
 
 
 def _show(options: argparse.Namespace) -> None:
     from dataclasses import fields
 
+    from hf_builders.dataset_facts import dataset_facts
     from hf_builders.registry import builder_class, load_dataset
 
-    builder = builder_class(options.name)
-    print(builder.summary())
+    builder, facts = builder_class(options.name), dataset_facts(options.name)
+    print(facts.summary)
+    print(f"licence {facts.licence}")
     in_all = f"{builder.num_official_rows:,} in the real set, " if builder.num_official_rows else ""
     print(f"rows    {in_all}{builder.num_sample_rows:,} invented in the sample")
     if builder.official_files:
         print(f"files   {', '.join(f'{file.name} ({file.split})' for file in builder.official_files)}")
     else:
         print(f"files   your own, named with data_files= or data_dir= ({', '.join(builder.file_endings)})")
-    if builder.official_download is not None:
-        print(f"source  {builder.official_download.base_url} (download=True)")
-    elif builder.how_to_get:
-        print(f"source  {builder.how_to_get}; then data_dir=")
+    print(f"get it  {facts.how_to_get}")
+    if facts.barred:
+        print(f"barred  {facts.barred}")
     own_options = [field for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in _LIBRARY_OPTIONS]
     print(f"options {', '.join(f'{field.name}={field.default!r}' for field in own_options)}")
     for view in builder.builder_configs:
@@ -206,6 +217,14 @@ def _train(options: argparse.Namespace) -> None:
     for split, scores in trained.scores.items():
         print(f"{split}: exact match {scores['exact_match']:.2f}, F1 {scores['f1']:.2f}")
     print(f"written {trained.folder}/")
+
+
+def _push(options: argparse.Namespace) -> None:
+    from hf_builders.publish import push
+
+    pushed = push(options.folder, options.repo_id, private=options.private)
+    print(f"pushed  {pushed.num_rows:,} rows to {pushed.repo_id}")
+    print(f"licence {pushed.licence}")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

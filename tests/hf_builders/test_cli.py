@@ -12,7 +12,7 @@ from hf_builders.cli import _parser, main
 from hf_builders.registry import list_datasets
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("list", "show", "prepare", "inspect", "train")
+COMMANDS = ("list", "show", "prepare", "inspect", "train", "push")
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -22,11 +22,26 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_list_names_every_dataset(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_says_of_every_dataset_its_licence_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list_datasets()
-    assert any("AdvertiseGen" in line for line in lines)
+    assert [line for line in lines if not line.startswith(" ")] == list_datasets()
+    for label in ("licence", "get it"):
+        facts = [line.removeprefix(f"  {label}").strip() for line in lines if line.startswith(f"  {label} ")]
+        assert len(facts) == len(list_datasets())
+        assert all(facts)
+    adgen = lines[lines.index("adgen") :]
+    assert adgen[1].startswith("  AdvertiseGen: ")
+    assert adgen[2:4] == [
+        "  licence  not stated",
+        "  get it   download=True gets it from https://cloud.tsinghua.edu.cn/f/b3f119a008264b1cabd1/?dl=1",
+    ]
+
+
+def test_list_says_what_may_not_be_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    blocks = re.split(r"^(?=\w)", capsys.readouterr().out, flags=re.MULTILINE)
+    assert {block.split()[0] for block in blocks if "\n  barred " in block} == {"mimic3", "snomed_ct"}
 
 
 def test_show_prints_a_row_of_every_view(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +57,7 @@ def test_show_says_what_a_set_is_and_how_to_get_it(capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert re.search(r"^rows +300 invented in the sample$", out, re.MULTILINE)
     assert "me_train.json (train), me_validation.ann.json (validation)" in out
-    assert re.search(r"^source .*WebQA.* by hand .*https://.*; then data_dir=$", out, re.MULTILINE)
+    assert re.search(r"^get it  .*WebQA.* by hand .*https://.*; then data_dir=$", out, re.MULTILINE)
     assert "no_answer='根据文章无法回答。'" in out
     views = ("mrc (id, title, context, question, answers)", "messages (id, messages)")
     assert all(f"\n{view}; the first row of the sample:" in out for view in views)
