@@ -117,6 +117,7 @@ def _list(options: argparse.Namespace) -> None:
 def _show(options: argparse.Namespace) -> None:
     from dataclasses import fields
 
+    from hf_builders.corpus_builder import CorpusBuilder
     from hf_builders.dataset_facts import dataset_facts
     from hf_builders.registry import builder_class, load_dataset
 
@@ -134,11 +135,13 @@ def _show(options: argparse.Namespace) -> None:
         print(f"barred  {facts.barred}")
     own_options = [field for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in _LIBRARY_OPTIONS]
     print(f"options {', '.join(f'{field.name}={field.default!r}' for field in own_options)}")
+    if issubclass(builder, CorpusBuilder):
+        print(f"tasks   {', '.join(builder.tasks)}")
     for view in builder.builder_configs:
         rows = load_dataset(options.name, view, sample=True)
         split = next(iter(rows))
         print(f"\n{view} ({', '.join(rows[split].column_names)}); the first row of the sample:")
-        print(json.dumps(rows[split][0], ensure_ascii=False, indent=2))
+        print(json.dumps(rows[split][0], ensure_ascii=False, indent=2, default=str))
 
 
 def _prepare(options: argparse.Namespace) -> None:
