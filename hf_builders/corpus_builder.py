@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -141,8 +142,7 @@ class CorpusBuilder(RecordBuilder):
             yield _Row(id_, record.id, exchange._asdict(), None, record.notes)
 
     def _table(self, rows: Sequence[_Row]) -> Rows:
-        schema = self._read_features().arrow_schema.remove_metadata()
-        table = pa.Table.from_pylist([dict(row.shown) for row in rows], schema=schema)
+        table = pa.Table.from_pylist([dict(row.shown) for row in rows], schema=self._read_schema)
         beside = {
             _LEFT_OUT: pa.array([row.left_out for row in rows], pa.string()),
             _NOTES: pa.array([list(row.notes) for row in rows], pa.list_(pa.string())),
@@ -152,12 +152,19 @@ class CorpusBuilder(RecordBuilder):
             table = table.append_column(name, values)
         return Rows(table, pa.array([row.id for row in rows], pa.string()))
 
-    def _read_features(self) -> Features:
+    @functools.cached_property  # a file of one record has a table of its own, and a schema takes longer to make
+    def _read_schema(self) -> pa.Schema:
         """Of the rows as `read` gives them."""
-        view = self.config.name
+        view, features = self.config.name, self.features()
         if view == "text":
-            return text_features("text")
-        return text_features(*Exchange._fields) if view in ("messages", "instruction") else self.features()
+            features = text_features("text")
+        elif view in ("messages", "instruction"):
+            features = text_features(*Exchange._fields)
+        return features.arrow_schema.remove_metadata()
+
+    @functools.cached_property
+    def _shown_schema(self) -> pa.Schema:
+        return self.features().arrow_schema
 
     def fractions(self, config: ViewConfig) -> dict[str, float]:
         assert isinstance(config, CorpusConfig)
@@ -177,10 +184,10 @@ class CorpusBuilder(RecordBuilder):
         records = rows.table.drop_columns([_LEFT_OUT, _NOTES, _RECORD])
         view = self.config.name
         if view == "text":
-            return records.add_column(0, "id", rows.ids).cast(FEATURES["text"].arrow_schema)
+            return records.add_column(0, "id", rows.ids).cast(self._shown_schema)
         if view in ("messages", "instruction"):
             return arrange(view, rows.ids, _dialogue(records))
-        return records.cast(self.features().arrow_schema)
+        return records.cast(self._shown_schema)
 
 
 def _dialogue(records: pa.Table) -> Dialogue:

@@ -51,7 +51,8 @@ class TestEveryDataset:
         printed = run_python(
             "import json, sys; from datasets import load_dataset\n"
             f"splits = load_dataset('hf_builders/{name}')\n"
-            "print(json.dumps({split: [repr(rows.features), list(rows)] for split, rows in splits.items()}, default=str))\n"
+            "rows = {split: [repr(rows.features), list(rows)] for split, rows in splits.items()}\n"
+            "print(json.dumps(rows, default=str))\n"
             "assert 'hf_builders' not in sys.modules"
         )
         shown = json.loads(printed)
