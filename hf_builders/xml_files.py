@@ -17,7 +17,8 @@ from hf_builders.errors import SourceError
 from hf_builders.sources import SourceFile
 
 _BLOCK = 1 << 16
-_SPACES = re.compile(r"[ \t\r\n]+")  # those of XML; a thin or no-break space is the author's
+# Those of XML, for a thin or no-break space is the author's; a single space is one already.
+_SPACES = re.compile(r"[ \t\r\n]{2,}|[\t\r\n]")
 
 
 def read_elements(source: SourceFile, names: Collection[str]) -> Iterator[etree._Element]:

@@ -1,0 +1,90 @@
+"""The tabular list of ICD-10-CM (XML) in, its codes out, those with a seventh character built out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from lxml.etree import _Element
+
+from hf_builders.sources import SourceFile
+from hf_builders.xml_files import read_elements, text_of
+
+ROOT = "ICD10CM.tabular"
+# The element of a `diag`, and the column its notes go to.
+NOTES = {
+    "inclusionTerm": "inclusion_terms",
+    "includes": "includes",
+    "excludes1": "excludes1",
+    "excludes2": "excludes2",
+    "codeFirst": "code_first",
+    "useAdditionalCode": "use_additional_code",
+    "codeAlso": "code_also",
+    "notes": "notes",
+    "sevenChrNote": "seventh_character_notes",
+}
+_NUM_BEFORE_SEVENTH = 6
+
+
+class Listed(NamedTuple):
+    code: str
+    """Without the dot."""
+    title: str
+    is_billable: bool
+    facts: Mapping[str, Any]
+
+
+class _Above(NamedTuple):
+    """What holds for all codes below a place of the list."""
+
+    chapter: Mapping[str, str]
+    section: Mapping[str, str]
+    seventh: tuple[tuple[str, str], ...] = ()
+    """Character and meaning; of several definitions above each other, the nearest."""
+
+
+def read_tabular(source: SourceFile) -> Iterator[Listed]:
+    """The codes of the list in its order, each before those below it."""
+    for chapter in read_elements(source, ["chapter"]):
+        number = {"number": text_of(chapter.find("name")), "title": text_of(chapter.find("desc"))}
+        for section in chapter.iterfind("section"):
+            above = _Above(number, {"id": section.get("id") or "", "title": text_of(section.find("desc"))})
+            for diag in section.iterfind("diag"):
+                yield from _listed(diag, above)
+
+
+def _listed(diag: _Element, above: _Above) -> Iterator[Listed]:
+    code, title = text_of(diag.find("name")).replace(".", ""), text_of(diag.find("desc"))
+    own = tuple((each.get("char") or "", text_of(each)) for each in diag.iterfind("sevenChrDef/extension"))
+    above = above._replace(seventh=own or above.seventh)
+    below = diag.findall("diag")
+    is_leaf, needs_seventh = not below, bool(above.seventh) and len(code) <= _NUM_BEFORE_SEVENTH
+    facts = {
+        "chapter": above.chapter,
+        "section": above.section,
+        **{column: _notes(diag, element) for element, column in NOTES.items()},
+        "seventh_characters": [{"character": character, "meaning": meaning} for character, meaning in own],
+        "built_from": None,
+    }
+    yield Listed(code, title, is_leaf and not needs_seventh, facts)
+    if is_leaf and needs_seventh:
+        yield from _built(code, title, above)
+    for each in below:
+        yield from _listed(each, above)
+
+
+def _built(code: str, title: str, above: _Above) -> Iterator[Listed]:
+    """The codes of a leaf that needs a seventh character; X stands in the places before it that are free."""
+    facts = {
+        "chapter": above.chapter,
+        "section": above.section,
+        **{column: [] for column in NOTES.values()},
+        "seventh_characters": [],
+        "built_from": code,
+    }
+    for character, meaning in above.seventh:
+        yield Listed(code.ljust(_NUM_BEFORE_SEVENTH, "X") + character, f"{title}, {meaning}", True, facts)
+
+
+def _notes(diag: _Element, name: str) -> list[str]:
+    return [text for note in diag.iterfind(f"{name}/note") if (text := text_of(note))]
