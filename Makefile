@@ -32,5 +32,5 @@ $(VENV)/demo.installed: $(VENV)/bin/python $(INPUTS)
 	touch $@
 
 $(VENV)/test.installed: $(VENV)/bin/python $(INPUTS)
-	$(INSTALL) -e '.[fast,train,test]'
+	$(INSTALL) -e '.[clean,fast,train,test]'
 	touch $@

@@ -30,15 +30,21 @@ def parse_sections(cls: type[Section], text: str, place: str) -> Section:
     except yaml.YAMLError as error:
         raise ConfigError(f"{place}: is no YAML ({' '.join(str(error).split())})") from error
     faults: list[str] = []
-    config = _read_section(cls, content, "", faults)
+    config = read_section(cls, content, "", faults)
     if faults:
         raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
     assert config is not None
     return config
 
 
-def _read_section(cls: type[Section], content: object, place: str, faults: list[str]) -> Section | None:
-    """An instance of the dataclass, or None where a fault was added."""
+def read_section(cls: type[Section], content: object, place: str, faults: list[str]) -> Section | None:
+    """An instance of the dataclass from what YAML gave; `place` begins each fault, and there is None after one.
+
+    >>> from hf_builders.run_config import OutputSection
+    >>> faults = []
+    >>> read_section(OutputSection, {"dri": "out"}, "output", faults), faults[0]
+    (None, "output.dri: unknown key; did you mean 'dir'?")
+    """
     if not isinstance(content, Mapping):
         faults.append(f"{place or 'the file'}: is {_show(content)}; expected keys and values")
         return None
@@ -64,11 +70,11 @@ def _read_section(cls: type[Section], content: object, place: str, faults: list[
 
 def _read_value(hint: Any, value: object, place: str, faults: list[str]) -> Any:
     if dataclasses.is_dataclass(hint):
-        return _read_section(typing.cast("type[Any]", hint), value, place, faults)
+        return read_section(typing.cast("type[Any]", hint), value, place, faults)
     choices = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
     for choice in choices:
         if dataclasses.is_dataclass(choice) and isinstance(value, Mapping):
-            return _read_section(typing.cast("type[Any]", choice), value, place, faults)
+            return read_section(typing.cast("type[Any]", choice), value, place, faults)
         if _is_of(choice, value):
             return float(typing.cast("float", value)) if choice is float else value
     allowed = [_describe(choice) for choice in choices if choice is not type(None)]
@@ -78,6 +84,8 @@ def _read_value(hint: Any, value: object, place: str, faults: list[str]) -> Any:
 
 
 def _is_of(hint: Any, value: object) -> bool:
+    if hint is Any:
+        return True
     origin = typing.get_origin(hint)
     if origin is Literal:
         return value in typing.get_args(hint)
