@@ -8,10 +8,9 @@ import importlib.metadata
 import logging
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 
@@ -22,6 +21,8 @@ from collators.tokenization import code_digest
 from collators.tokenizers import tokenizer_digest
 from hf_builders import __version__
 from hf_builders.builder import RecordBuilder
+from hf_builders.cleaned_records import CleanedSplit, clean_records
+from hf_builders.cleaning import StepCounts
 from hf_builders.errors import ConfigError
 from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE
 from hf_builders.prepared_folder import drafted, write_manifest
@@ -29,7 +30,7 @@ from hf_builders.prepared_split import SplitWriter, WrittenSplit, digest_of, pac
 from hf_builders.prepared_windows import write_windows
 from hf_builders.quarantine import Account, read_accounts, read_sources
 from hf_builders.registry import builder_class
-from hf_builders.run_config import DatasetSection, PackSection, RunConfig, SpansSection, TokenizeSection
+from hf_builders.run_config import CleanSection, DatasetSection, PackSection, RunConfig, SpansSection, TokenizeSection
 from hf_builders.summaries import PackSummary, SplitSummary, WindowSummary
 
 logger = logging.getLogger(__name__)
@@ -56,57 +57,73 @@ def prepare(config: RunConfig) -> Prepared:
     """
     if faults := list(config.contradictions()):  # of a config that was written in Python and not read
         raise ConfigError("\n".join(faults))
-    if config.dataset.view == "source":
-        raise ConfigError("dataset.view: 'source' has no conversations to tokenize; choose messages or another view")
     with drafted(config.output.dir) as draft:
-        builder, records = load_records(config.dataset)
+        builder, loaded = load_records(config.dataset)
         tokenizer = collators.load_tokenizer(config.tokenizer)
         quarantine = draft / "quarantine"
         quarantine.mkdir()
         for path in Path(builder.cache_dir).glob("quarantine-*.jsonl"):
             shutil.copy(path, quarantine / path.name.removeprefix("quarantine-"))
-        accounts = read_accounts(Path(builder.cache_dir))
+        records = _cleaned(loaded, config.clean, Path(builder.cache_dir), quarantine)
         engine = "tokenizers"
         splits: dict[str, WrittenSplit]
         summaries: dict[str, SplitSummary] | dict[str, WindowSummary]
         if config.spans is not None:
-            splits, summaries = write_windows(draft, records, tokenizer, config.spans, accounts)
+            splits, summaries = write_windows(draft, loaded, tokenizer, config.spans, records.accounts)
         else:
             assert config.tokenize is not None  # one of the two is there
-            splits, summaries, engine = _write_token_rows(
-                draft, records, tokenizer, config.tokenize, config.pack, accounts
-            )
+            splits, summaries, engine = _write_token_rows(draft, records, tokenizer, config.tokenize, config.pack)
         save_splits(draft / "data", splits)
         digest = digest_of({name: split.digest for name, split in splits.items()})
         write_manifest(draft, _facts(config, builder, tokenizer, engine, summaries, digest))
     return Prepared(Path(config.output.dir), summaries, digest)
 
 
+class _Records(NamedTuple):
+    """What is tokenized, by split, and where the rows went that are not."""
+
+    splits: datasets.DatasetDict
+    accounts: dict[str, Account]
+    cleaned: dict[str, CleanedSplit]
+    """Nothing where a run cleans nothing."""
+
+
+def _cleaned(records: datasets.DatasetDict, section: CleanSection | None, cache: Path, quarantine: Path) -> _Records:
+    """The records behind the steps of `clean`; those dropped are left out of the account, and named in a file."""
+    accounts = read_accounts(cache)
+    if section is None:
+        return _Records(records, accounts, {})
+    records, cleaned = clean_records(records, section, cache)
+    for name, split in cleaned.items():
+        if split.dropped:
+            shutil.copy(split.notes, quarantine / f"{name}-cleaned.jsonl")
+        accounts[name].left_out.update({f"clean.{step}": rows for step, rows in split.dropped.items()})
+    return _Records(records, accounts, cleaned)
+
+
 def _write_token_rows(
     draft: Path,
-    records: datasets.DatasetDict,
+    records: _Records,
     tokenizer: Any,
     section: TokenizeSection,
     pack: PackSection | None,
-    accounts: Mapping[str, Account],
 ) -> tuple[dict[str, WrittenSplit], dict[str, SplitSummary], str]:
     """The splits written, what became of them, and the engine that encoded."""
     step = collators.Tokenize(tokenizer, engine=section.engine, **_rules(section))
-    choose_engine_by(step, max(records.values(), key=len))  # one for all splits
-    splits, summaries = with_proven_engine(step, lambda: _write_splits(draft, records, step, section, pack, accounts))
+    choose_engine_by(step, max(records.splits.values(), key=len))  # one for all splits
+    splits, summaries = with_proven_engine(step, lambda: _write_splits(draft, records, step, section, pack))
     return splits, summaries, step.engine
 
 
 def _write_splits(
     draft: Path,
-    records: datasets.DatasetDict,
+    records: _Records,
     step: collators.Tokenize,
     section: TokenizeSection,
     pack: PackSection | None,
-    accounts: Mapping[str, Account],
 ) -> tuple[dict[str, WrittenSplit], dict[str, SplitSummary]]:
     splits, summaries = {}, {}
-    for name, split in records.items():
+    for name, split in records.splits.items():
         writer = SplitWriter(
             draft / f"{name}.arrow", draft / "quarantine" / f"{name}-records.jsonl", max_length=section.max_length
         )
@@ -125,11 +142,14 @@ def _write_splits(
             written, num_packed = pack_split(written, pack, window)
             packed = PackSummary(num_packed, window, round(writer.lengths.tokens / num_packed / window, 6))
         splits[name] = written
-        summaries[name] = _summarise(writer, accounts[name], packed)
+        steps = records.cleaned[name].counts if records.cleaned else []
+        summaries[name] = _summarise(writer, records.accounts[name], steps, packed)
     return splits, summaries
 
 
-def options_of(section: DatasetSection | TokenizeSection | SpansSection | PackSection | None) -> dict[str, Any]:
+def options_of(
+    section: DatasetSection | CleanSection | TokenizeSection | SpansSection | PackSection | None,
+) -> dict[str, Any]:
     """What of a section makes a difference to the rows; who and how many made them does not."""
     if section is None:
         return {}
@@ -160,7 +180,9 @@ def load_records(section: DatasetSection) -> tuple[RecordBuilder, datasets.Datas
     return builder, builder.as_dataset()
 
 
-def _summarise(writer: SplitWriter, account: Account, packed: PackSummary | None) -> SplitSummary:
+def _summarise(
+    writer: SplitWriter, account: Account, cleaned: list[StepCounts], packed: PackSummary | None
+) -> SplitSummary:
     totals = writer.ledger.totals
     return SplitSummary(
         rows_read=account.read,
@@ -169,6 +191,7 @@ def _summarise(writer: SplitWriter, account: Account, packed: PackSummary | None
         left_out=dict(account.left_out),
         quarantined=dict(account.quarantined),
         noted=dict(account.noted),
+        cleaned=cleaned,
         set_aside=dict(writer.ledger.set_aside),
         rows_cut=writer.ledger.rows_with["cut"],
         tokens_cut=totals["cut"],
@@ -196,6 +219,7 @@ def _facts(
         "format": 1,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "dataset": options_of(config.dataset),
+        "clean": options_of(config.clean),
         "tokenize": options_of(config.tokenize),
         "spans": options_of(config.spans),
         "pack": options_of(config.pack),

@@ -13,12 +13,14 @@ import pyarrow.compute as pc
 
 import collators
 from collators.tokenizers import tokenizer_digest
+from hf_builders.cleaned_records import clean_records
 from hf_builders.errors import OptionError, SourceError, did_you_mean
 from hf_builders.packed_rows import is_packed
 from hf_builders.prepare import NO_DIFFERENCE, load_records, options_of
 from hf_builders.prepared_folder import read_manifest
 from hf_builders.quarantine import read_sources
 from hf_builders.run_config import (
+    CleanSection,
     DatasetSection,
     PackSection,
     RunConfig,
@@ -29,7 +31,15 @@ from hf_builders.run_config import (
 
 _NAMES = ("id", "ids", "example_id")
 """Columns that name the record, or records, of a row."""
-_SECTIONS = {"dataset": DatasetSection, "tokenize": TokenizeSection, "spans": SpansSection, "pack": PackSection}
+_SECTIONS = {
+    "dataset": DatasetSection,
+    "clean": CleanSection,
+    "tokenize": TokenizeSection,
+    "spans": SpansSection,
+    "pack": PackSection,
+}
+_YOUNGER = ("clean", "spans")
+"""Sections that manifests of earlier versions lack."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,7 @@ def open_run(config: RunConfig) -> PreparedRows:
 
 def _open(folder: Path, manifest: dict[str, Any]) -> PreparedRows:
     for name, section in _SECTIONS.items():
-        if not manifest.get(name, True) or (name == "spans" and name not in manifest):
+        if not manifest.get(name, True) or (name in _YOUNGER and name not in manifest):
             continue  # a section that the run config has not
         known = {each.name for each in dataclasses.fields(section)} - set(NO_DIFFERENCE)
         if odd := sorted(known.symmetric_difference(manifest.get(name, {}))):
@@ -146,6 +156,8 @@ def records_of(prepared: PreparedRows) -> datasets.DatasetDict:
         )
     if absent := [split for split in prepared.splits if split not in records]:
         raise SourceError(f"{prepared.folder}: the records have no split {', '.join(absent)}; prepare it again")
+    if section := prepared.manifest.get("clean"):
+        records, _ = clean_records(records, CleanSection(**section), Path(builder.cache_dir))
     return records
 
 

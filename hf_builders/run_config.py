@@ -1,6 +1,7 @@
 """A run as a YAML file: read into frozen dataclasses, with every fault of the file reported at once.
 
     dataset:  {name: adgen, view: messages, data_dir: AdvertiseGen}
+    clean:    {steps: [control, {unicode: {form: full_width}}, whitespace]}
     tokenize: {tokenizer: models/chatglm3-6b, max_length: 1024}
     output:   {dir: out/adgen}
     train:    {model: {pretrained: models/…}, output_dir: out/adgen_model, arguments: {learning_rate: 1e-4}}
@@ -16,8 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hf_builders.errors import ConfigError
+from hf_builders.cleaning import parse_steps
+from hf_builders.cleaning_step import Step
+from hf_builders.errors import ConfigError, OptionError
 from hf_builders.quarantine import OnBadRow
+from hf_builders.table_text import RowTemplate
+from hf_builders.train_sections import TrainSection
 from hf_builders.yaml_sections import parse_sections
 
 
@@ -47,6 +52,23 @@ class DatasetSection:
             if name in own or not isinstance(name, str):
                 yield f"options.{name} is no option of a dataset; a key of this section stands one level up"
         yield from _num_proc_faults(self.num_proc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanSection:
+    """What is done to the texts of records before they are tokenized; see `hf_builders.cleaning`."""
+
+    steps: list[Any] = field(default_factory=list)
+    """In their order: the name of a step, or one name with its options."""
+    roles: list[str] = field(default_factory=lambda: ["system", "user", "assistant"])
+    """Whose messages; what a tool says is left as it is."""
+    template: str | None = None
+    """Makes texts of the rows of the view `source`, before any step; see `hf_builders.table_text`."""
+    columns: dict[str, Any] = field(default_factory=dict)
+    """The types of the template's columns that it does not state itself."""
+
+    def parsed(self, faults: list[str]) -> list[Step]:
+        return parse_steps(self.steps, "clean.steps", faults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,78 +133,11 @@ class OutputSection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSection:
-    """Either `pretrained` weights or a fresh model of this `config`."""
-
-    pretrained: str | None = None
-    """A folder or hub name; only what transformers loads without remote code."""
-    config: dict[str, Any] | None = None
-    """`model_type` and what its config class takes; the vocabulary size is the tokenizer's where it is not given."""
-
-    def contradictions(self) -> Iterator[str]:
-        if (self.pretrained is None) == (self.config is None):
-            yield "give either pretrained (a folder or hub name) or config (a fresh model), one of the two"
-        elif self.config is not None and "model_type" not in self.config:
-            yield "config.model_type is missing; it names the architecture, such as glm or qwen2"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoraSection:
-    """Train low-rank adapters only (extra `train`)."""
-
-    r: int = 8
-    alpha: int = 16
-    dropout: float = 0.0
-    target_modules: list[str] | str = "all-linear"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnswersSection:
-    """How answers are read from what an encoder says; see `collators.postprocess_spans`."""
-
-    n_best: int = 20
-    max_answer_length: int = 512
-    """Tokens."""
-    null_threshold: float | None = None
-    """How much more than the best answer "no answer" must score; left out, every question is answered."""
-
-    def contradictions(self) -> Iterator[str]:
-        for name in ("n_best", "max_answer_length"):
-            if getattr(self, name) < 1:
-                yield f"{name} is {getattr(self, name)}; it takes 1 or more"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainSection:
-    model: ModelSection
-    output_dir: str
-    """Checkpoints and the final model; a run that was cut off goes on from its last checkpoint."""
-    lora: LoraSection | None = None
-    padding_side: Literal["left", "right"] = "right"
-    pad_to_multiple_of: int = 8
-    max_tokens_per_batch: int | None = None
-    """Of one device, with padding: batches of rows of about one length, instead of `per_device_train_batch_size`."""
-    answers: AnswersSection | None = None
-    """With `spans`: how the splits evaluated on are answered."""
-    arguments: dict[str, Any] = field(default_factory=dict)
-    """Any of `transformers.TrainingArguments`."""
-
-    def contradictions(self) -> Iterator[str]:
-        if self.pad_to_multiple_of < 1:
-            yield f"pad_to_multiple_of is {self.pad_to_multiple_of}; it takes 1 (no rounding) or more"
-        if self.max_tokens_per_batch is None:
-            return
-        if self.max_tokens_per_batch < 1:
-            yield f"max_tokens_per_batch is {self.max_tokens_per_batch}; a batch needs the tokens of its longest row"
-        for name in ("per_device_train_batch_size", "train_sampling_strategy", "group_by_length"):
-            if name in self.arguments:
-                yield f"max_tokens_per_batch and arguments.{name} both say what a batch is; leave one out"
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     dataset: DatasetSection
     output: OutputSection
+    clean: CleanSection | None = None
+    """Left out, texts are tokenized as they are."""
     tokenize: TokenizeSection | None = None
     """Token rows of conversations, for a model that writes. Either this or `spans`."""
     spans: SpansSection | None = None
@@ -206,6 +161,13 @@ class RunConfig:
         elif (self.dataset.view == "mrc") != (self.spans is not None):
             section = "spans" if self.spans else "tokenize"
             yield f"dataset.view is {self.dataset.view}, with {section}; mrc goes with spans, all others with tokenize"
+        has_template = self.clean is not None and self.clean.template is not None
+        if self.dataset.view == "source" and not has_template:
+            yield "dataset.view: source has no texts to tokenize; choose messages or another view, or a clean.template"
+        elif has_template and self.dataset.view != "source":
+            yield f"clean.template makes texts of the view source; dataset.view is {self.dataset.view}"
+        if self.clean is not None:
+            yield from self._clean_contradictions(self.clean)
         if self.pack is not None and self.tokenize is not None:
             yield from self._pack_contradictions(self.pack, self.tokenize)
         if self.spans is not None:
@@ -216,6 +178,20 @@ class RunConfig:
             prepared, trained = (Path(each).expanduser().resolve() for each in (self.output.dir, self.train.output_dir))
             if prepared == trained or prepared in trained.parents or trained in prepared.parents:
                 yield f"train.output_dir: {self.train.output_dir} and output.dir must not lie in each other"
+
+    def _clean_contradictions(self, clean: CleanSection) -> Iterator[str]:
+        faults: list[str] = []
+        clean.parsed(faults)
+        yield from faults
+        if clean.template is not None:
+            try:
+                RowTemplate(clean.template, clean.columns)
+            except OptionError as error:
+                yield f"clean.{error}"
+        if not clean.steps and clean.template is None:
+            yield "clean.steps is empty; name a step, or leave out clean"
+        if self.spans is not None:
+            yield "clean does not go with spans; it would move the answers away from their offsets"
 
     def _pack_contradictions(self, pack: PackSection, tokenize: TokenizeSection) -> Iterator[str]:
         if pack.seed < 0:

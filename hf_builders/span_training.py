@@ -15,7 +15,7 @@ from transformers import Trainer
 from collators import SpanCollator, SpanMetrics, save_predictions
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepared_rows import PreparedRows, records_of
-from hf_builders.run_config import TrainSection
+from hf_builders.train_sections import TrainSection
 
 SCORES = "scores.json"
 Scores = dict[str, dict[str, float]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hf_builders.cleaning import StepCounts
+
 
 @dataclass(frozen=True)
 class PackSummary:
@@ -29,6 +31,8 @@ class SplitSummary:
     """Bad raw rows, by reason."""
     noted: dict[str, int]
     """Records with something to know of them, such as a mended offset, by reason."""
+    cleaned: list[StepCounts]
+    """What each step of `clean` did, in order; the rows it dropped are among those left out."""
     set_aside: dict[str, int]
     """Records that gave no token row, by reason."""
     rows_cut: int

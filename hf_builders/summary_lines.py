@@ -47,6 +47,8 @@ def _of_windows(summary: WindowSummary) -> Iterator[str]:
 def _of_token_rows(summary: SplitSummary) -> Iterator[str]:
     if (packed := summary.packed) is not None:
         yield f"packed in {packed.rows:,} rows of {packed.max_length:,} tokens, {packed.fill:.2%} full"
+    for step in summary.cleaned:
+        yield f"clean.{step.step} changed {step.changed:,} texts and dropped {step.dropped:,} rows"
     if summary.rows_cut:
         yield (
             f"{summary.rows_cut:,} rows cut to max_length, by {summary.tokens_cut:,} tokens in all, "

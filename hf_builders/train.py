@@ -12,7 +12,8 @@ import datasets
 import collators
 from hf_builders.errors import ConfigError, SourceError, did_you_mean
 from hf_builders.prepared_rows import PreparedRows, open_run
-from hf_builders.run_config import LoraSection, ModelSection, RunConfig, TrainSection
+from hf_builders.run_config import RunConfig
+from hf_builders.train_sections import LoraSection, ModelSection, TrainSection
 
 Head = Literal["CausalLM", "QuestionAnswering"]
 """What the model ends in, as transformers names it."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, SpansSection, TrainSection
+from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, SpansSection
+from hf_builders.train_sections import TrainSection
 
 VOCABULARY = Path(__file__).parents[2] / "configs" / "demo_vocabulary"
 SPANS = {"tokenizer": str(VOCABULARY), "max_length": 128, "doc_stride": 48}

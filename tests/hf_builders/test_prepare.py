@@ -120,7 +120,7 @@ def test_a_download_that_the_environment_would_overrule_is_refused(
 
 
 def test_the_source_view_has_nothing_to_tokenize(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"dataset\.view: 'source' has no conversations to tokenize; choose messages"):
+    with pytest.raises(ConfigError, match=r"dataset\.view: source has no texts to tokenize; choose messages"):
         prepare(config_of(tmp_path / "out", dataset={"sample": True, "view": "source"}))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hf_builders.errors import ConfigError
-from hf_builders.run_config import AnswersSection, ModelSection, SpansSection, parse_run_config, read_run_config
+from hf_builders.run_config import SpansSection, parse_run_config, read_run_config
+from hf_builders.train_sections import AnswersSection, ModelSection
 
 CONFIGS = sorted(Path(__file__).parents[2].joinpath("configs").glob("*.yaml"))
 GOOD = """

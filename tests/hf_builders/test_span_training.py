@@ -19,8 +19,8 @@ from collators import cmrc_scores, load_tokenizer
 from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepare import prepare
-from hf_builders.run_config import AnswersSection, ModelSection, TrainSection
 from hf_builders.train import Trained, train
+from hf_builders.train_sections import AnswersSection, ModelSection, TrainSection
 from tests.hf_builders.reading_files import LES_COLUMNS, LES_ROW, les_csv, write
 from tests.hf_builders.span_runs import VOCABULARY, config_of
 

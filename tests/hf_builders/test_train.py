@@ -14,16 +14,9 @@ from collators.ragged import RaggedRows
 from hf_builders.cli import main
 from hf_builders.errors import ConfigError, SourceError
 from hf_builders.prepare import prepare
-from hf_builders.run_config import (
-    DatasetSection,
-    LoraSection,
-    ModelSection,
-    OutputSection,
-    RunConfig,
-    TokenizeSection,
-    TrainSection,
-)
+from hf_builders.run_config import DatasetSection, OutputSection, RunConfig, TokenizeSection
 from hf_builders.train import train
+from hf_builders.train_sections import LoraSection, ModelSection, TrainSection
 
 ROOT = Path(__file__).parents[2]
 TOKENIZER = str(ROOT / "configs" / "demo_tokenizer")
