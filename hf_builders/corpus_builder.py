@@ -24,7 +24,7 @@ from hf_builders.views import Dialogue, arrange, by_reason, column
 
 _LEFT_OUT = "\0left out"  # columns beside those of the view; no file has one of these names
 _NOTES = "\0notes"
-_RECORD = "\0record"
+_KEPT_WITH = "\0kept with"
 NO_TEXT = "no_text"
 
 
@@ -60,11 +60,17 @@ class Record:
     """The reason why it is not shown: a newer version stands elsewhere, say."""
     notes: Sequence[str] = field(default=())
     """What is worth knowing of it, or was mended, by reason."""
+    split_key: str | None = None
+    """Records of one key stay in one split: those of a patient, say. Its id by default."""
+
+    @property
+    def kept_with(self) -> str:
+        return self.id if self.split_key is None else self.split_key
 
 
 class _Row(NamedTuple):
     id: str
-    record: str
+    kept_with: str
     shown: Mapping[str, Any]
     left_out: str | None
     notes: Sequence[str]
@@ -96,6 +102,10 @@ class CorpusBuilder(RecordBuilder):
     def text(self, values: Mapping[str, Any]) -> str:
         """A record as text to read, for continued pre-training; empty where it has none."""
 
+    def tasks_of(self, record: Record, tasks: Sequence[str]) -> Sequence[str]:
+        """Those of the chosen tasks that are about such a record; all, unless a dataset has several kinds of them."""
+        return tasks
+
     def check(self, config: ViewConfig) -> None:
         assert isinstance(config, CorpusConfig)
         if config.tasks is None:
@@ -121,32 +131,32 @@ class CorpusBuilder(RecordBuilder):
         """What the view shows of a record, or why nothing."""
         view = self.config.name
         if record.left_out is not None:
-            yield _Row(record.id, record.id, {}, record.left_out, ())
+            yield _Row(record.id, record.kept_with, {}, record.left_out, ())
         elif view == "text":
             text = self.text(record.values)
-            yield _Row(record.id, record.id, {"text": text}, None if text.strip() else NO_TEXT, record.notes)
+            yield _Row(record.id, record.kept_with, {"text": text}, None if text.strip() else NO_TEXT, record.notes)
         elif view in ("messages", "instruction"):
-            for task in self.config.tasks or self.tasks:
+            for task in self.tasks_of(record, self.config.tasks or list(self.tasks)):
                 yield from self._questions(record, task)
         else:
-            yield _Row(record.id, record.id, record.values, None, record.notes)
+            yield _Row(record.id, record.kept_with, record.values, None, record.notes)
 
     def _questions(self, record: Record, task: str) -> Iterator[_Row]:
         exchanges = list(self.tasks[task](record.values))
         if not exchanges:
-            yield _Row(f"{record.id}/{task}", record.id, {}, f"no_{task}", ())
+            yield _Row(f"{record.id}/{task}", record.kept_with, {}, f"no_{task}", ())
         for number, exchange in enumerate(exchanges, start=1):
             assert exchange.instruction.strip(), f"{task} asks nothing"
             assert exchange.output.strip(), f"{task} answers nothing"
             id_ = f"{record.id}/{task}" + (f"/{number}" if len(exchanges) > 1 else "")
-            yield _Row(id_, record.id, exchange._asdict(), None, record.notes)
+            yield _Row(id_, record.kept_with, exchange._asdict(), None, record.notes)
 
     def _table(self, rows: Sequence[_Row]) -> Rows:
         table = pa.Table.from_pylist([dict(row.shown) for row in rows], schema=self._read_schema)
         beside = {
             _LEFT_OUT: pa.array([row.left_out for row in rows], pa.string()),
             _NOTES: pa.array([list(row.notes) for row in rows], pa.list_(pa.string())),
-            _RECORD: pa.array([row.record for row in rows], pa.string()),
+            _KEPT_WITH: pa.array([row.kept_with for row in rows], pa.string()),
         }
         for name, values in beside.items():
             table = table.append_column(name, values)
@@ -171,8 +181,8 @@ class CorpusBuilder(RecordBuilder):
         return {split: share for split, share in (("validation", config.validation), ("test", config.test)) if share}
 
     def split_keys(self, records: pa.Table) -> pa.Array:
-        """All questions about a record stay in one split."""
-        return column(records, _RECORD)
+        """All questions about a record, and records of one `split_key`, stay in one split."""
+        return column(records, _KEPT_WITH)
 
     def left_out(self, records: pa.Table) -> dict[str, pa.Array]:
         return by_reason(column(records, _LEFT_OUT))
@@ -181,7 +191,7 @@ class CorpusBuilder(RecordBuilder):
         return Counter(column(records, _NOTES).flatten().to_pylist())
 
     def show(self, rows: Rows, bad_rows: Quarantine) -> pa.Table:
-        records = rows.table.drop_columns([_LEFT_OUT, _NOTES, _RECORD])
+        records = rows.table.drop_columns([_LEFT_OUT, _NOTES, _KEPT_WITH])
         view = self.config.name
         if view == "text":
             return records.add_column(0, "id", rows.ids).cast(self._shown_schema)

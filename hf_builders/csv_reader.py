@@ -24,7 +24,7 @@ from hf_builders.errors import SourceError
 from hf_builders.quarantine import BadRow, Quarantine
 from hf_builders.sources import Rows, SourceFile, ids_of
 
-_BLOCK = 8 << 20
+_BLOCK = 4 << 20  # pyarrow's memory pool keeps some dozens of these
 _ROWS_PER_TABLE = 10_000
 _END_MARK = "\0end of file"
 _NUL_STAND_IN = "\udbff"  # half a surrogate pair, which no decoded text holds

@@ -65,7 +65,9 @@ class Builder(CorpusBuilder):
                 raw = etree.tostring(topic, encoding="unicode", with_tail=False)
                 bad_rows.add(BadRow(place, problem.reason, problem.fact, raw))
                 continue
-            yield Record(values["id"], values, self._left_out(values, source, seen))
+            # A topic and its translation stay in one split.
+            key = min([values["id"], *(topic["id"] for topic in values["mapped_topics"] if topic["id"])])
+            yield Record(values["id"], values, self._left_out(values, source, seen), split_key=key)
             seen.add(values["id"])
 
     def _left_out(self, values: Mapping[str, Any], source: SourceFile, seen: set[str]) -> str | None:

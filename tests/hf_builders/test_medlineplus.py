@@ -177,6 +177,16 @@ def test_a_spanish_topic_is_asked_in_spanish_and_languages_can_be_chosen(tmp_pat
         load(folder, language="German")
 
 
+def test_a_topic_and_its_translation_stay_in_one_split() -> None:
+    loaded = hf_builders.load_dataset("medlineplus", sample=True, validation=0.3)
+    pairs = {
+        split: {frozenset([row["id"], *(other["id"] for other in row["mapped_topics"])]) for row in rows}
+        for split, rows in loaded.items()
+    }
+    assert min(map(len, pairs.values())) > 5
+    assert not pairs["train"] & pairs["validation"]
+
+
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_a_topic_of_several_files_is_taken_from_the_one_generated_last(tmp_path: Path, num_proc: int | None) -> None:
     folder = write(
