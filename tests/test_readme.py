@@ -15,6 +15,7 @@ from datasets import Dataset
 
 from collators import IGNORE_INDEX, load_tokenizer, tokenize
 from hf_builders.cli import main
+from hf_builders.run_config import parse_run_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def test_the_quickstart_gives_the_batch_it_promises_and_a_row_can_be_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    quickstart, _, see_it, packing, training, _ = blocks("python")
+    quickstart, _, _, _, see_it, packing, training, _ = blocks("python")
     names: dict[str, object] = {}
     exec(quickstart, names)
     batch = names["batch"]
@@ -67,6 +68,29 @@ def test_ones_own_files_load_as_shown(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [message["content"] for message in names["advice"]["train"][0]["messages"]] == ["问", "答", "可以", "好"]
 
 
+def test_corpora_load_as_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[2], names)
+    assert names["texts"]["train"].column_names == ["id", "text"]
+    assert list(names["titles"]) == ["train", "validation"]
+    assert all(id_.endswith("/abstract_to_title") for id_ in names["titles"]["train"]["id"])
+    assert "'no_code_to_inclusion_terms': " in capsys.readouterr().out
+
+
+def test_texts_are_cleaned_as_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(blocks("python")[3], {})
+    assert capsys.readouterr().out == "['血压 120', '正常'] [('whitespace', 1), ('unicode', 1)]\n"
+
+
+def test_the_sections_shown_are_sections_of_a_run_config() -> None:
+    rest = "\ntokenize: {tokenizer: x}\noutput: {dir: out}\ndataset: {name: instructions, sample: true, view: "
+    steps, template = blocks("yaml")
+    assert len(parse_run_config(f"{steps}{rest}messages}}", "README.md").clean.steps) == 8  # type: ignore[union-attr]
+    cleaned = parse_run_config(f"{template}{rest}source}}", "README.md").clean
+    assert cleaned is not None
+    assert cleaned.template == "患者{age:int}岁，{sex}。\n就诊日期：{seen:date:%Y年%m月%d日}\n诊断：{diagnosis}"
+
+
 def test_an_encoder_is_trained_and_scored_as_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +106,7 @@ def test_an_encoder_is_trained_and_scored_as_shown(
 
 def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
     commands = re.findall(r"^hf-builders (\w+)", "\n".join(blocks("bash")), re.MULTILINE)
-    assert commands == ["list", "show", "prepare", "inspect", "train"]
+    assert commands == ["list", "show", "prepare", "inspect", "train", "push"]
     for command in commands:
         with pytest.raises(SystemExit) as caught:
             main([command, "--help"])
