@@ -27,12 +27,13 @@ class Builder(CorpusBuilder):
             "code_undotted": _TEXT,
             "title": _TEXT,
             "short_title": _TEXT,
+            "other_titles": List(_TEXT),
             "is_billable": Value("bool"),
             "chapter": {"number": _TEXT, "title": _TEXT},
             "section": {"id": _TEXT, "title": _TEXT},
             "parents": List({"code": _TEXT, "title": _TEXT}),
             **{column: List(_TEXT) for column in NOTES.values()},
-            "seventh_characters": List({"character": _TEXT, "meaning": _TEXT}),
+            "seventh_characters": List({"character": _TEXT, "meaning": _TEXT, "notes": List(_TEXT)}),
             "built_from": _TEXT,
         }
     )
@@ -41,7 +42,9 @@ class Builder(CorpusBuilder):
     official_files = (
         OfficialFile("icd10cm_tabular.xml", "train", also="*[Tt]abular*.xml", is_optional=True),
         OfficialFile("icd10cm_order.txt", "train", also="*icd10cm?order?[!a]*.txt", is_optional=True),
+        OfficialFile("icd10cm_order_april.txt", "train", also="*icd10cm?order?ap*.txt", is_optional=True),
         OfficialFile("icd10cm_codes.txt", "train", also="*icd10cm?codes?[!a]*.txt", is_optional=True),
+        OfficialFile("icd10cm_codes_april.txt", "train", also="*icd10cm?codes?ap*.txt", is_optional=True),
         OfficialFile("CMS_DESC.txt", "train", also="CMS*_DESC_*.txt", is_optional=True),
     )
     how_to_get = (
@@ -54,11 +57,16 @@ class Builder(CorpusBuilder):
         generators: list[SplitGenerator] = super()._split_generators(dl_manager)
         # A split cut off by hash reads the same files again.
         sources = {source.index: source for each in generators for source in each.gen_kwargs["sources"]}
-        self._index = CodeIndex(sources[number] for number in sorted(sources))
+        ordered = [sources[number] for number in sorted(sources)]
+        self._indexes = {
+            split: CodeIndex(source for source in ordered if source.split == split)
+            for split in {source.split for source in ordered}
+        }
         return generators
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
-        form, seen = self._index.forms[source.index], set[str]()
+        index, seen = self._indexes[source.split], set[str]()
+        form = index.forms[source.index]
         for entry in read_entries(source, form):
             problem = entry.problem
             if problem is None and entry.code in seen:
@@ -68,12 +76,12 @@ class Builder(CorpusBuilder):
                 bad_rows.add(BadRow(entry.place, problem.reason, problem.fact, raw))
                 continue
             seen.add(entry.code)
-            shown_form, shown_file = self._index.shown_by(form.system, entry.code)
+            shown_form, shown_file = index.shown_by(form.system, entry.code)
             if shown_file != source.index:
                 reason = "given_by_a_later_file" if shown_form == form else f"given_by_{shown_form.name}"
                 yield Record(entry.place, {}, reason)
                 continue
-            values, notes = self._index.values_of(form.system, entry)
+            values, notes = index.values_of(form.system, entry)
             yield Record(f"{form.system}:{values['code']}", values, notes=notes)
 
     def text(self, values: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ NAMES: dict[str, str] = {
     "icd9cm_procedure": "ICD-9-CM procedure",
 }
 _CODES = {
-    "icd10cm": re.compile(r"[A-Z][0-9][0-9A-Z]{1,5}"),
+    "icd10cm": re.compile(r"[A-Z][0-9A-Z]{2,6}"),  # QA0 has a letter in second place
     "icd9cm_diagnosis": re.compile(r"[0-9]{3,5}|V[0-9]{2,4}|E[0-9]{3,4}"),
     "icd9cm_procedure": re.compile(r"[0-9]{2,4}"),
 }

@@ -16,8 +16,8 @@ from hf_builders.sources import SourceFile
 from hf_builders.xml_files import root_name
 
 _ORDER_LINE = re.compile(r"[0-9]{5} [A-Z][0-9A-Z]{2,6} {1,5}[01] .{60} \S.*")
-_LIST_LINE = re.compile(r"([0-9A-Z]{2,7}) +\S.*")
-_START = 1 << 16  # bytes; the first line lies in them
+_LIST_LINE = re.compile(r"([0-9A-Z]{2,7})[ \t]+\S.*")
+_START = 1 << 16  # bytes, by which the form of a file is told
 
 
 class Form(NamedTuple):
@@ -64,22 +64,32 @@ def form_of(source: SourceFile) -> Form:
     Raises:
         SourceError: it has none of them.
     """
-    first = _first_line(source)
-    if first.lstrip().startswith("<"):
+    lines = _first_lines(source)
+    if lines[0].lstrip().startswith("<"):
         if (root := root_name(source)) == ROOT:
             return TABULAR
         raise SourceError(f"{source.name}: the root is <{root}>, expected <{ROOT}>; is it a file of another dataset?")
-    if _ORDER_LINE.fullmatch(first):
+    if any(_ORDER_LINE.fullmatch(line) for line in lines):
         return ORDER
-    found = _LIST_LINE.fullmatch(first)
-    begin = len(first) - len(first[len(found[1]) :].lstrip(" ")) if found else 0
-    if begin not in _LISTS:
-        raise SourceError(
-            f"{source.name}:1: {first!r:.80} is no line of a list of ICD-10-CM or ICD-9-CM codes (a code, blanks, a "
-            "title); is it a file of another dataset?"
-        )
-    long, short = _LISTS[begin]
-    return short if "SHORT" in PurePosixPath(source.name).name.upper() else long
+    for line in lines:  # the first may be a bad row
+        if form := _form_of_line(line):
+            long, short = form
+            return short if "SHORT" in PurePosixPath(source.name).name.upper() else long
+    raise SourceError(
+        f"{source.name}:1: {lines[0]!r:.80} is no line of a list of ICD-10-CM or ICD-9-CM codes (a code, blanks, a "
+        "title); is it a file of another dataset?"
+    )
+
+
+def _form_of_line(line: str) -> tuple[Form, Form] | None:
+    """The forms, with long and with short titles, that a line of a list can be of."""
+    if (found := _LIST_LINE.fullmatch(line)) is None:
+        return None
+    code = found[1]
+    forms = _LISTS.get(len(line) - len(line[len(code) :].lstrip(" \t")))
+    if forms is not None and is_code(forms[0].system, code):
+        return forms
+    return _LISTS[8] if is_code("icd10cm", code) else None  # not padded, or with a tab
 
 
 def read_entries(source: SourceFile, form: Form) -> Iterator[Entry]:
@@ -128,11 +138,10 @@ def _decode(source: SourceFile) -> str:
         return data.decode("iso-8859-1")
 
 
-def _first_line(source: SourceFile) -> str:
+def _first_lines(source: SourceFile) -> list[str]:
     with source.open() as file:
         start = file.read(_START)
     lines = (line.rstrip("\r \x1a") for line in start.decode("utf-8-sig", "replace").split("\n"))
-    first = next(filter(None, lines), None)
-    if first is None:
+    if not (some := [line for line in lines if line]):
         raise SourceError(f"{source.name}: the file is empty; get it again, or leave it out")
-    return first
+    return some

@@ -34,28 +34,40 @@ class Listed(NamedTuple):
     facts: Mapping[str, Any]
 
 
+class Seventh(NamedTuple):
+    """A seventh character that some codes need."""
+
+    character: str
+    meaning: str
+    notes: list[str]
+
+
 class _Above(NamedTuple):
     """What holds for all codes below a place of the list."""
 
     chapter: Mapping[str, str]
-    section: Mapping[str, str]
-    seventh: tuple[tuple[str, str], ...] = ()
-    """Character and meaning; of several definitions above each other, the nearest."""
+    section: Mapping[str, str] | None
+    seventh: tuple[Seventh, ...] = ()
+    """Of several definitions above each other, the nearest."""
 
 
 def read_tabular(source: SourceFile) -> Iterator[Listed]:
     """The codes of the list in its order, each before those below it."""
     for chapter in read_elements(source, ["chapter"]):
         number = {"number": text_of(chapter.find("name")), "title": text_of(chapter.find("desc"))}
-        for section in chapter.iterfind("section"):
-            above = _Above(number, {"id": section.get("id") or "", "title": text_of(section.find("desc"))})
-            for diag in section.iterfind("diag"):
-                yield from _listed(diag, above)
+        for diag in chapter.iter("diag"):
+            if diag.getparent().tag != "diag":
+                yield from _listed(diag, _Above(number, _section_of(diag)))
+
+
+def _section_of(diag: _Element) -> dict[str, str] | None:
+    section = next(diag.iterancestors("section"), None)
+    return None if section is None else {"id": section.get("id") or "", "title": text_of(section.find("desc"))}
 
 
 def _listed(diag: _Element, above: _Above) -> Iterator[Listed]:
     code, title = text_of(diag.find("name")).replace(".", ""), text_of(diag.find("desc"))
-    own = tuple((each.get("char") or "", text_of(each)) for each in diag.iterfind("sevenChrDef/extension"))
+    own = tuple(_defined(diag))
     above = above._replace(seventh=own or above.seventh)
     below = diag.findall("diag")
     is_leaf, needs_seventh = not below, bool(above.seventh) and len(code) <= _NUM_BEFORE_SEVENTH
@@ -63,7 +75,7 @@ def _listed(diag: _Element, above: _Above) -> Iterator[Listed]:
         "chapter": above.chapter,
         "section": above.section,
         **{column: _notes(diag, element) for element, column in NOTES.items()},
-        "seventh_characters": [{"character": character, "meaning": meaning} for character, meaning in own],
+        "seventh_characters": [each._asdict() for each in own],
         "built_from": None,
     }
     yield Listed(code, title, is_leaf and not needs_seventh, facts)
@@ -75,15 +87,26 @@ def _listed(diag: _Element, above: _Above) -> Iterator[Listed]:
 
 def _built(code: str, title: str, above: _Above) -> Iterator[Listed]:
     """The codes of a leaf that needs a seventh character; X stands in the places before it that are free."""
-    facts = {
+    facts: dict[str, Any] = {
         "chapter": above.chapter,
         "section": above.section,
         **{column: [] for column in NOTES.values()},
         "seventh_characters": [],
         "built_from": code,
     }
-    for character, meaning in above.seventh:
-        yield Listed(code.ljust(_NUM_BEFORE_SEVENTH, "X") + character, f"{title}, {meaning}", True, facts)
+    for each in above.seventh:
+        yield Listed(code.ljust(_NUM_BEFORE_SEVENTH, "X") + each.character, f"{title}, {each.meaning}", True, facts)
+
+
+def _defined(diag: _Element) -> Iterator[Seventh]:
+    """The seventh characters a code defines; a note is about the character before it."""
+    last = None
+    for each in diag.iterfind("sevenChrDef/*"):
+        if each.tag == "extension":
+            last = Seventh(each.get("char") or "", text_of(each), [])
+            yield last
+        elif last is not None and each.tag == "note":
+            last.notes.append(text_of(each))
 
 
 def _notes(diag: _Element, name: str) -> list[str]:

@@ -17,9 +17,9 @@ def code_to_title(values: Mapping[str, Any]) -> Iterator[Exchange]:
 def title_to_code(values: Mapping[str, Any]) -> Iterator[Exchange]:
     """Asks for the code of a title.
 
-    Only codes that are billed are asked for, as a category can have the title of a code in it.
+    Only codes that are billed and alone have their title are asked for, as else there would be several answers.
     """
-    if values["is_billable"]:
+    if values["is_billable"] and values["is_only_one_of_title"]:
         yield Exchange(f"Which {NAMES[values['system']]} code has this title?", values["title"], values["code"])
 
 

@@ -24,7 +24,8 @@ ORDER = (
 CODES = "A000    Foggy cough of sailors due to brass\nZ999    Tale, unspecified\n"
 ENCOUNTERS = (
     "<sevenChrNote><note>Add the 7th character to each code from T07</note></sevenChrNote><sevenChrDef>"
-    '<extension char="A">initial encounter</extension><extension char="D">subsequent encounter</extension>'
+    '<extension char="A">initial encounter</extension><note>first visit</note>'
+    '<extension char="D">subsequent encounter</extension>'
     "</sevenChrDef>"
 )
 SIDES = '<sevenChrDef><extension char="1">left knee</extension></sevenChrDef>'
@@ -158,7 +159,10 @@ def test_seventh_characters_are_inherited_padded_and_the_nearest_definition_hold
     rows = {row["code"]: row for row in load(folder)["train"]}
     assert [parent["code"] for parent in rows["T08.2X1A"]["parents"]] == ["T08", "T08.2", "T08.2X", "T08.2X1"]
     assert [parent["code"] for parent in rows["T08.0XXA"]["parents"]] == ["T08", "T08.0"]
-    assert rows["T07"]["seventh_characters"][0] == {"character": "A", "meaning": "initial encounter"}
+    assert rows["T07"]["seventh_characters"] == [
+        {"character": "A", "meaning": "initial encounter", "notes": ["first visit"]},
+        {"character": "D", "meaning": "subsequent encounter", "notes": []},
+    ]
     assert rows["T07"]["seventh_character_notes"] == ["Add the 7th character to each code from T07"]
 
 
@@ -185,15 +189,58 @@ def test_a_code_of_several_files_is_one_record_that_knows_all_of_them(tmp_path: 
     assert sorted(row["code"] for row in streamed) == sorted(rows)
 
 
-def test_of_two_files_of_one_form_the_later_shows_a_code(tmp_path: Path) -> None:
+def test_of_two_files_of_one_form_that_of_the_later_year_shows_a_code(tmp_path: Path) -> None:
     write(tmp_path, codes=CODES)
-    (tmp_path / "icd10cm-codes-2100.txt").write_text("A000    Foggy cough, new\n", encoding="utf-8")
+    (tmp_path / "icd10cm_codes_2098.txt").write_text("A000    Foggy cough, old\n", encoding="utf-8")  # later by name
     loaded = load(tmp_path)
     assert dict(zip(loaded["train"]["code"], loaded["train"]["title"], strict=True)) == {
-        "A00.0": "Foggy cough, new",
+        "A00.0": "Foggy cough of sailors due to brass",
         "Z99.9": "Tale, unspecified",
     }
     assert hf_builders.account(loaded)["train"] == Account(3, 2, Counter(given_by_a_later_file=1))
+
+
+def test_what_files_say_otherwise_is_noted_and_kept(tmp_path: Path) -> None:
+    older = CODES.replace("Foggy cough of sailors due to brass", "Sézary cough").replace("Z999", "A00 ")
+    loaded = load(write(tmp_path, tabular=tabular(COUGH), codes=older))
+    rows = {row["code"]: row for row in loaded["train"]}
+    assert (rows["A00.0"]["title"], rows["A00.0"]["other_titles"]) == (
+        "Sézary cough",
+        ["Foggy cough of sailors due to brass"],
+    )
+    assert rows["A00"]["is_billable"] is False  # codes stand below it in the tabular list
+    assert hf_builders.account(loaded)["train"].noted == Counter(titles_differ=2, billable_differs=1)
+
+
+def test_files_of_two_splits_do_not_take_codes_from_each_other(tmp_path: Path) -> None:
+    write(tmp_path, codes=CODES, order=ORDER)
+    files = {"train": str(tmp_path / "icd10cm-codes-2099.txt"), "test": str(tmp_path / "icd10cm_order_2099.txt")}
+    loaded = hf_builders.load_dataset("icd", data_files=files)
+    assert {split: rows["code"][:] for split, rows in loaded.items()} == {
+        "train": ["A00.0", "Z99.9"],
+        "test": ["A00", "A00.0", "U07.0"],
+    }
+
+
+def test_a_code_may_have_a_letter_in_second_place_and_a_list_may_be_unpadded(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, codes="QA00101 Tale\nA000 Cough\nA0101\tCough, deep\n"))
+    assert list(zip(loaded["train"]["code"], loaded["train"]["title"], strict=True)) == [
+        ("QA0.0101", "Tale"),
+        ("A00.0", "Cough"),
+        ("A01.01", "Cough, deep"),
+    ]
+
+
+def test_a_bad_first_line_is_a_bad_row_of_the_form_the_others_have(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, codes="ICD-10-CM codes of 2099\n" + CODES), on_bad_row="quarantine")
+    assert hf_builders.account(loaded)["train"] == Account(3, 2, quarantined=Counter(not_a_code=1))
+
+
+def test_a_title_that_two_codes_have_is_not_asked_for(tmp_path: Path) -> None:
+    folder = write(tmp_path, LONG_DX="0010  Cough\n0011  Cough\n0012  Hiccup\n")
+    loaded = load(folder, "instruction", tasks=["title_to_code"])
+    assert loaded["train"]["output"][:] == ["001.2"]
+    assert hf_builders.account(loaded)["train"] == Account(3, 1, Counter(no_title_to_code=2))
 
 
 def test_icd_9_has_latin_1_long_titles_short_ones_and_procedures(tmp_path: Path) -> None:
@@ -355,8 +402,9 @@ def test_a_file_of_another_kind_or_a_broken_one_is_named(tmp_path: Path, files: 
 def test_lists_of_changes_and_the_index_beside_the_lists_are_not_taken_for_them(tmp_path: Path) -> None:
     folder = write(tmp_path, codes=CODES)
     (tmp_path / "icd10cm-codes-addenda-2099.txt").write_text("Add:         A001    New\n", encoding="utf-8")
+    (tmp_path / "icd10cm-order-april-2099.txt").write_text(ORDER.replace("A000 ", "A001 "), encoding="utf-8")
     (tmp_path / "icd10cm-index-2099.xml").write_text("<ICD10CM.index/>", encoding="utf-8")
-    assert load(folder)["train"]["code"][:] == ["A00.0", "Z99.9"]
+    assert load(folder)["train"]["code"][:] == ["A00", "A00.1", "U07.0", "A00.0", "Z99.9"]
 
 
 def expected_tabular(path: Path) -> dict[str, tuple[str, list[str], list[str]]]:
