@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections.abc import Generator, Iterator
-from typing import IO
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, Any
 
-from hf_builders.encodings import Encoding, decode_keeping_bytes, is_undecodable, source_encoding
+from hf_builders.encodings import KEEP_BYTES, Encoding, decode_keeping_bytes, is_undecodable, source_encoding
 from hf_builders.errors import SourceError
 from hf_builders.json_values import JsonRow, UnfitValue, decode_value, fault, if_text, parse_exactly
 from hf_builders.quarantine import Quarantine
 from hf_builders.sources import SourceFile
 
 _BLOCK = 8 << 20
+_MAX_VALUE = 64 << 20  # bytes of a line, characters of an element: a longer one would fill the memory
+_AHEAD = 12  # characters of the longest thing that JSON reads as one, two escapes for a pair: \ud83d\ude00
 _SPACE = " \t\r\n"
 _BOM = "\ufeff"  # Python's utf-8-sig drops it, its gb18030 keeps it as a character
 _SPACES = re.compile(r"[ \t\r\n]*")
-_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
+_BEFORE_FIRST = re.compile(rf"[{_BOM} \t\r\n]*")
 _AFTER_ELEMENT = re.compile(r"[ \t\r\n]*([,\]}]?)[ \t\r\n]*")
+_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
+_NEAR_END = re.compile(rf"[ \t\r\n]*.{{0,{_AHEAD}}}", re.DOTALL)
 _CLOSING = {"[": "]", "{": "}"}
 _KINDS = {"[": "array", "{": "object"}
+_ITS_ELEMENTS = object()  # in place of the value of a member whose elements are wanted
+
+_Decode = Callable[[str, int], tuple[Any, int, UnfitValue | None]]
+"""As `decode_value`: the value at a place of a text, the place behind it, and why it cannot be kept."""
 
 
 def read_json_values(source: SourceFile, bad_rows: Quarantine) -> Iterator[JsonRow]:
     """The lines of a JSON Lines file, or the elements of a file that is one array, in their order.
 
     Raises:
-        SourceError: an empty file, or a JSON array that breaks off (nothing behind the break can be told apart) or has
-            something behind its end.
+        SourceError: an empty file, a value of more than 64 MiB, or a JSON array that breaks off (nothing behind the
+            break can be told apart) or has something behind its end.
         RowError: a value that cannot be read, where `bad_rows` does not set it aside.
     """
     encoding = source_encoding(source)
     if is_array(source, encoding):
         yield from values_of_array(source, encoding, bad_rows)
         return
-    first_line = 1
-    with source.open() as file:
-        for block in line_blocks(file, _BLOCK):
-            yield from values_of_lines(block, first_line, source.name, encoding, bad_rows)
-            first_line += block.count(b"\n")
+    for first_line, block in line_blocks(source, _BLOCK):
+        yield from values_of_lines(block, first_line, source.name, encoding, bad_rows)
 
 
 def is_array(source: SourceFile, encoding: Encoding) -> bool:
@@ -48,18 +55,26 @@ def is_array(source: SourceFile, encoding: Encoding) -> bool:
         return decode_keeping_bytes(file.read(1 << 20), encoding).lstrip(_BOM + _SPACE).startswith("[")
 
 
-def line_blocks(file: IO[bytes], num_bytes: int) -> Iterator[bytes]:
-    """The file in blocks of whole lines; in UTF-8 and GB18030 alike the byte of a newline is always a newline."""
-    rest: list[bytes] = []
-    while block := file.read(num_bytes):
-        head, newline, tail = block.rpartition(b"\n")
-        if newline:
-            yield b"".join([*rest, head, newline])
-            rest = [tail] if tail else []
-        else:
-            rest.append(block)
+def line_blocks(source: SourceFile, num_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """The file in blocks of whole lines, each with the number of its first line.
+
+    In UTF-8 and GB18030 alike the byte of a newline is always a newline.
+
+    Raises:
+        SourceError: a line of more than 64 MiB.
+    """
+    first_line, rest = 1, b""
+    with source.open() as file:
+        while data := file.read(num_bytes):
+            first_end = data.find(b"\n")
+            if len(rest) + (len(data) if first_end < 0 else first_end) > _MAX_VALUE:
+                raise _too_long(f"{source.name}:{first_line}")
+            head, newline, rest = (rest + data).rpartition(b"\n")
+            if newline:
+                yield first_line, head + newline
+                first_line += head.count(b"\n") + 1
     if rest:
-        yield b"".join(rest)
+        yield first_line, rest
 
 
 def values_of_lines(
@@ -88,8 +103,8 @@ def values_of_lines(
 def values_of_array(source: SourceFile, encoding: Encoding, bad_rows: Quarantine) -> Iterator[JsonRow]:
     """The elements of a file that is one array.
 
-    One at a time: errors have their line, and memory holds the text but not an object for every row. Raises as
-    `read_json_values` does.
+    One at a time: errors have their line, and memory holds a block of the text only. Raises as `read_json_values`
+    does.
     """
     return _elements_of_file(source, encoding, bad_rows, "[", None)
 
@@ -108,60 +123,127 @@ def members_of_object(source: SourceFile, bad_rows: Quarantine, array: str | Non
 def _elements_of_file(
     source: SourceFile, encoding: Encoding, bad_rows: Quarantine, opening: str, array: str | None
 ) -> Iterator[JsonRow]:
+    kind = _KINDS[opening]
     with source.open() as file:
-        text = decode_keeping_bytes(file.read(), encoding)
-    if (start := text.find(opening)) < 0 or text[:start].strip(_BOM + _SPACE):
-        raise SourceError(f"{source.name}: is no JSON {_KINDS[opening]}; is it a file of another dataset?")
-    place, kind = _Place(source.name, text), _KINDS[opening]
-    position = yield from _elements(place, start, bad_rows, array)
-    if position < len(text):
-        raise _broken(place, position, kind, f"something stands behind the end of the JSON {kind}")
+        window = _Window(file, source.name, encoding)
+        window.skip(_BEFORE_FIRST)
+        if not window.text.startswith(opening, window.at):
+            raise SourceError(f"{source.name}: is no JSON {kind}; is it a file of another dataset?")
+        yield from _elements(window, bad_rows, array)
+        if window.at < len(window.text):
+            raise _broken(window.place(window.at), kind, f"something stands behind the end of the JSON {kind}")
 
 
-class _Place:
-    """Where in a file one is, going forward."""
+class _Window:
+    """The text of a file, going forward: memory holds it from `at`, where one is, to the end of a block."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self.name, self.text = name, text
+    def __init__(self, file: IO[bytes], name: str, encoding: Encoding) -> None:
+        self.name, self.text, self.at = name, "", 0
+        self._file, self._decoder = file, codecs.getincrementaldecoder(encoding)(KEEP_BYTES)
         self._line, self._counted_to = 1, 0
+        self._column = 0  # how much of the first line of the text is no longer held
 
-    def at(self, position: int) -> str:
+    def place(self, position: int) -> str:
+        """Where in the file a place of the text is, which is not before the last one asked for."""
         self._line += self.text.count("\n", self._counted_to, position)
-        self._counted_to = max(position, self._counted_to)
+        self._counted_to = position
         return f"{self.name}:{self._line}"
 
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """What a pattern that matches the empty string too finds here, and none of it behind the end of the text."""
+        while True:
+            match = pattern.match(self.text, self.at)
+            assert match is not None
+            if match.end() < len(self.text) or not self._read_on():
+                return match
 
-def _elements(place: _Place, start: int, bad_rows: Quarantine, array: str | None) -> Generator[JsonRow, None, int]:
-    """The elements of the array or object that begins at `start`; returns the place behind its end."""
-    text, opening, number = place.text, place.text[start], 0
+    def skip(self, pattern: re.Pattern[str]) -> None:
+        """Goes on behind what a pattern matches."""
+        self.at = self.match(pattern).end()
+
+    def take(self, decode: _Decode) -> tuple[Any, str, UnfitValue | None]:
+        """The value that begins here, its text, and why it cannot be kept; goes on behind it.
+
+        What the end of the text may have cut or broken is decoded again with more of it, twice as much each time.
+        """
+        while True:
+            try:
+                value, end, unfit = decode(self.text, self.at)
+            except ValueError as error:
+                if _may_be_cut(self.text, error) and self._read_on():
+                    continue
+                if isinstance(error, json.JSONDecodeError) and error.lineno == 1:
+                    error.colno += self._column
+                raise
+            if end + _AHEAD <= len(self.text) or not self._read_on():
+                break
+        raw = self.text[self.at : end]
+        if len(raw) > _MAX_VALUE:
+            raise _too_long(self.place(self.at))
+        self.at = end
+        return value, raw, unfit
+
+    def _read_on(self) -> bool:
+        """Drops what is done and reads as much again as is left of the text; False at the end of the file."""
+        num_left = len(self.text) - self.at
+        if num_left >= _MAX_VALUE + _AHEAD:
+            raise _too_long(self.place(self.at))
+        data = self._file.read(max(_BLOCK, min(num_left, _MAX_VALUE - num_left)))
+        more = self._decoder.decode(data, final=not data)
+        if not data and not more:
+            return False
+        self.place(self.at)  # counts the lines that go
+        newline = self.text.rfind("\n", 0, self.at)
+        self._column = self.at - newline - 1 + (self._column if newline < 0 else 0)
+        self.text, self.at, self._counted_to = self.text[self.at :] + more, 0, 0
+        return True
+
+
+def _may_be_cut(text: str, error: ValueError) -> bool:
+    """Whether it may be the end of the text that breaks a value: more of it must then be read to tell."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg.startswith("Unterminated string") or _NEAR_END.fullmatch(text, error.pos) is not None
+    return text[-1] in "0123456789.eE+-"  # a whole number of too many digits, if its end is here
+
+
+def _elements(window: _Window, bad_rows: Quarantine, array: str | None) -> Iterator[JsonRow]:
+    """The elements of the array or object that begins here; goes on to what stands behind it."""
+    opening, number = window.text[window.at], 0
     kind, closing = _KINDS[opening], _CLOSING[opening]
-    position = _skip_space(text, start + 1)
-    if closed := text.startswith(closing, position):
-        position = _skip_space(text, position + 1)
+    decode: _Decode = decode_value if opening == "[" else partial(_decode_member, array=array)
+    window.at += 1
+    window.skip(_SPACES)
+    if closed := window.text.startswith(closing, window.at):
+        window.at += 1
+        window.skip(_SPACES)
     while not closed:
-        here, number, member = place.at(position), number + 1, None
+        here, number = window.place(window.at), number + 1
         try:
-            value_at = position
-            if opening == "{":
-                member, value_at = _decode_name(text, position)
-            if member is not None and member == array and text.startswith("[", value_at):
-                end = yield from _elements(place, value_at, bad_rows, None)
+            value, raw, unfit = window.take(decode)
+            if value is _ITS_ELEMENTS:
+                yield from _elements(window, bad_rows, None)
             else:
-                value, end, unfit = decode_value(text, value_at, unique=member is not None)
-                value = value if member is None else {member: value}
-                row = JsonRow(f"{place.name}#{number}", here, value, text[position:end])
+                row = JsonRow(f"{window.name}#{number}", here, value, raw)
                 if unfit is not None:
                     bad_rows.add(row.bad(unfit.reason, str(unfit)))
                 elif array is None:
                     yield from if_text(row, bad_rows)
         except (ValueError, RecursionError) as error:
-            raise _broken(place, getattr(error, "pos", position), kind, fault(error)) from error
-        after = _AFTER_ELEMENT.match(text, end)
-        assert after is not None  # the pattern matches the empty string
+            place = window.place(error.pos) if isinstance(error, json.JSONDecodeError) else here
+            raise _broken(place, kind, fault(error)) from error
+        after = window.match(_AFTER_ELEMENT)
         if after[1] not in (",", closing):
-            raise _broken(place, end, kind, f"the JSON {kind} goes on without ',' or {closing!r}")
-        closed, position = after[1] == closing, after.end()
-    return position
+            raise _broken(window.place(window.at), kind, f"the JSON {kind} goes on without ',' or {closing!r}")
+        closed, window.at = after[1] == closing, after.end()
+
+
+def _decode_member(text: str, position: int, array: str | None) -> tuple[Any, int, UnfitValue | None]:
+    """A member as an object of its own; of the one called `array`, if it is one, only where its array begins."""
+    name, value_at = _decode_name(text, position)
+    if name == array and text.startswith("[", value_at):
+        return _ITS_ELEMENTS, value_at, None
+    value, end, unfit = decode_value(text, value_at, unique=True)
+    return {name: value}, end, unfit
 
 
 def _decode_name(text: str, position: int) -> tuple[str, int]:
@@ -182,12 +264,13 @@ def _goes_on(raw: str, error: ValueError | RecursionError) -> bool:
     return raw.startswith("{") and isinstance(error, json.JSONDecodeError) and error.pos >= len(raw)
 
 
-def _broken(place: _Place, position: int, kind: str, fact: str) -> SourceError:
+def _broken(place: str, kind: str, fact: str) -> SourceError:
     way_out = f"the rest of the {kind} cannot be read: mend the file, or get it again"
-    return SourceError(f"{place.at(position)}: {fact}; {way_out}")
+    return SourceError(f"{place}: {fact}; {way_out}")
 
 
-def _skip_space(text: str, start: int) -> int:
-    match = _SPACES.match(text, start)
-    assert match is not None
-    return match.end()
+def _too_long(place: str) -> SourceError:
+    return SourceError(
+        f"{place}: one JSON value of more than {_MAX_VALUE >> 20} MiB; a row is never so long: is a bracket or a line "
+        "end missing? split the file"
+    )

@@ -30,8 +30,8 @@ def read_json(source: SourceFile, fields: Sequence[str], bad_rows: Quarantine) -
     """The rows of a file of objects, each with exactly these text fields.
 
     Raises:
-        SourceError: an empty file, or a JSON array that breaks off (nothing behind the break can be told apart) or has
-            something behind its end.
+        SourceError: an empty file, a value of more than 64 MiB, or a JSON array that breaks off (nothing behind the
+            break can be told apart) or has something behind its end.
         RowError: a bad row, where `bad_rows` does not set it aside.
     """
     encoding = source_encoding(source)
@@ -87,17 +87,14 @@ class _RowCheck:
 
 
 def _read_lines(source: SourceFile, encoding: Encoding, row_check: _RowCheck) -> Iterator[Rows]:
-    first_line = 1
-    with source.open() as file:
-        for block in line_blocks(file, _BLOCK):
-            table = _parse_block(block, encoding, row_check.schema)
-            if table is not None:
-                lines = range(first_line, first_line + len(table))
-                yield Rows(table, ids_of(f"{source.name}:", lines))
-            else:
-                values = values_of_lines(block, first_line, source.name, encoding, row_check.bad_rows)
-                yield row_check.good_rows(values)
-            first_line += len(table) if table is not None else block.count(b"\n")
+    for first_line, block in line_blocks(source, _BLOCK):
+        table = _parse_block(block, encoding, row_check.schema)
+        if table is not None:
+            lines = range(first_line, first_line + len(table))
+            yield Rows(table, ids_of(f"{source.name}:", lines))
+        else:
+            values = values_of_lines(block, first_line, source.name, encoding, row_check.bad_rows)
+            yield row_check.good_rows(values)
 
 
 def _parse_block(block: bytes, encoding: Encoding, schema: pa.Schema) -> pa.Table | None:

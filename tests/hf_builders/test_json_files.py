@@ -5,10 +5,13 @@ Of lines, of the elements of an array, and of the members of an object.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import tracemalloc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,8 @@ from hypothesis import strategies as st
 from hf_builders import RowError, SourceError, json_files
 from hf_builders.encodings import source_encoding
 from hf_builders.json_files import members_of_object, read_json_values, values_of_array
-from hf_builders.json_values import JsonRow
-from hf_builders.quarantine import Quarantine
+from hf_builders.json_values import JsonRow, decode_value
+from hf_builders.quarantine import BadRow, Quarantine
 from hf_builders.sources import SourceFile
 
 
@@ -331,3 +334,229 @@ class TestMembersOfAnObject:
             if [each for each, _ in members].count(name) == 1:
                 elements = read_members(text.encode(encoding), tmp_path, array=name)
                 assert [element.value for element in elements] == (value if isinstance(value, list) else [])
+
+
+class Kept(Quarantine):
+    """Bad rows, to look at."""
+
+    def __init__(self) -> None:
+        super().__init__("quarantine", None)
+        self.rows: list[BadRow] = []
+
+    def add(self, row: BadRow) -> None:
+        self.rows.append(row)
+
+
+def outcome(source: SourceFile, read_it: Callable[[SourceFile, Quarantine], Iterator[JsonRow]]) -> Any:
+    """All that reading gives: good rows, bad rows, and the error that ends it."""
+    rows, bad_rows, message = [], Kept(), None
+    try:
+        # As text, where NaN equals NaN and 1 is not 1.0.
+        rows += [(row.id, row.place, repr(row.value), row.raw) for row in read_it(source, bad_rows)]
+    except SourceError as error:
+        message = str(error)
+    return rows, bad_rows.rows, message
+
+
+SPACE = st.text(" \t\r\n", max_size=3) | st.just(" " * 20)
+# Whatever may be cut in two, or be taken for something that is cut.
+WORDS = ["12", "-0.5e+10", "1E-7", "true", "null", '"好裙子"', '"\\ud83d\\ude00"', '"\\n\\"\\\\"', '"😀é"', "{}", "[]"]
+NO_ROWS = ["NaN", "-Infinity", "1e999", '"\\ud83d"', '"\\ude00"', '{"a": 1, "a": 2}', "9" * 400 + ".0e-300"]
+BROKEN = ["-", "1.", "1e+", "01", "tru", '"\\u12', '"\\x"', '"\t"', '"', "9" * 5_000, "abc"]
+ATOMS = st.sampled_from([*WORDS, *NO_ROWS, *BROKEN]) | st.recursive(
+    st.integers() | st.floats() | st.text(max_size=8), st.lists, max_leaves=4
+).map(json.dumps)
+NAMES = st.sampled_from(['"a"', '"b"', '"好"', '"\\ud83d\\ude00"', '"'])
+
+
+def between(opening: str, elements: st.SearchStrategy[str], closing: str) -> st.SearchStrategy[str]:
+    spaced = st.builds(lambda before, element, after: before + element + after, SPACE, elements, SPACE)
+    return st.lists(spaced, max_size=5).map(lambda each: f"{opening}{','.join(each)}{closing}")
+
+
+def array_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return between("[", values, "]")
+
+
+def object_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    member = st.builds(lambda name, *rest: name + "".join(rest), NAMES, SPACE, st.just(":"), SPACE, values)
+    return between("{", member, "}")
+
+
+VALUES = st.recursive(ATOMS, lambda inner: array_of(inner) | object_of(inner), max_leaves=10)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=array_of(VALUES) | object_of(VALUES),
+    around=st.tuples(SPACE, SPACE | st.sampled_from(["]", " 1", "\n{}"])),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
+    broken=st.none() | st.tuples(st.integers(0, 200), st.sampled_from([b"", b"\xff", b"\x81", b'"', b"]", b" "])),
+    block=st.integers(1, 7),
+)
+def test_where_a_block_ends_makes_no_difference(
+    tmp_path: Path, text: str, around: tuple[str, str], encoding: str, broken: tuple[int, bytes] | None, block: int
+) -> None:
+    data = text.join(around).encode(encoding)
+    if broken is not None:
+        at, instead = broken
+        data = data[:at] + instead + (data[at:] if instead else b"")
+    source = source_of(data, tmp_path)
+    for read_it in (read_json_values, members_of_object, partial(members_of_object, array="a")):
+        expected = outcome(source, read_it)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(json_files, "_BLOCK", block)
+            assert outcome(source, read_it) == expected
+
+
+@pytest.mark.parametrize("block", [1, 5, 8 << 20])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (f"[{'1, ' * 50}x]", ":1: invalid JSON at column 152 (Expecting value)"),
+        (f"[{'1, ' * 50}[2,\n 3 4]]", ":2: invalid JSON at column 4 (Expecting ',' delimiter)"),
+        ("[" + "1,\n " * 50 + '{"a" 2}]', ":51: invalid JSON at column 7 (Expecting ':' delimiter)"),
+        (f"[{'1, ' * 50}2\n{' ' * 50}x]", ":1: the JSON array goes on without ',' or ']'"),
+    ],
+)  # fmt: skip
+def test_a_break_has_its_line_and_column_when_what_was_before_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, data: str, message: str
+) -> None:
+    monkeypatch.setattr(json_files, "_BLOCK", block)
+    with pytest.raises(SourceError) as error:
+        read(data, tmp_path)
+    assert str(error.value) == f"a.json{message}; the rest of the array cannot be read: mend the file, or get it again"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("block", [1, 8 << 20])
+def test_half_a_character_at_the_end_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, block: int
+) -> None:
+    monkeypatch.setattr(json_files, "_BLOCK", block)
+    data = f'["{"好" * 30}"]\n好'.encode(encoding)[:-1]
+    with pytest.raises(SourceError, match=r"^a\.json:2: something stands behind the end of the JSON array"):
+        read(data, tmp_path)
+
+
+class TestMemory:
+    """Of a file of any size a part is held that has a limit."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(json_files, "_BLOCK", 1 << 14)
+        monkeypatch.setattr(json_files, "_MAX_VALUE", 1 << 20)
+
+    @pytest.mark.parametrize(
+        ("read_it", "head", "tail", "line"),
+        [
+            (read, "[1,\n", "]", 2),  # an element
+            (read, '[{"a": 1,\n"b": [', "]}]", 1),  # inside one
+            (read, "[\n1\n, 2, [", "", 3),  # the end is missing
+            (read_members, '{"a": 1,\n\n"b":', "}", 3),
+            (partial(read_members, array="a"), '{"b": 1, "a": [1,\n', "]}", 2),
+            (partial(read_members, array="a"), '{"a": [1,\n2], "b":', "}", 2),  # a member that is not wanted
+            (read, '{"a": 1}\n\n[', "]", 3),  # a line
+        ],
+    )
+    @pytest.mark.parametrize(
+        "value",
+        [f'"{"好" * (1 << 21)}"', "[" + r'"\u597d", ' * (1 << 18) + "2]", "7" * (1 << 21)],
+        ids=["text", "elements", "digits"],
+    )
+    def test_a_longer_value_than_any_row_is_refused(
+        self,
+        tmp_path: Path,
+        read_it: Callable[[str, Path], list[JsonRow]],
+        head: str,
+        tail: str,
+        line: int,
+        value: str,
+    ) -> None:
+        with pytest.raises(SourceError) as error:
+            read_it(head + value + tail, tmp_path)
+        assert str(error.value) == (
+            f"a.json:{line}: one JSON value of more than 1 MiB; a row is never so long: is a bracket or a line end "
+            "missing? split the file"
+        )
+
+    @pytest.mark.parametrize("block", [1 << 14, 1 << 19])
+    def test_the_limit_is_exact(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+        monkeypatch.setattr(json_files, "_BLOCK", block)
+        longest = f'"{"a" * ((1 << 20) - 2)}"'
+        member = f'"a": "{longest[6:]}'
+        assert len(longest) == len(member) == 1 << 20
+        assert [row.raw for row in read(f"[1, {longest}, 2]", tmp_path)] == ["1", longest, "2"]
+        assert [row.raw for row in read(f"1\n{longest}\n2", tmp_path)] == ["1", longest, "2"]
+        assert [row.raw for row in read_members(f"{{{member} , {member}}}", tmp_path)] == [member, member]
+        for data in (f'[1, "a{longest[1:]}, 2]', f'1\n"a{longest[1:]}\n2'):
+            with pytest.raises(SourceError, match="one JSON value of more than 1 MiB"):
+                read(data, tmp_path)
+
+    @pytest.mark.parametrize(
+        ("read_it", "opening", "row", "separator", "closing"),
+        [
+            (read_json_values, "[", '{"text": "%s"}', ",", "]"),
+            (read_json_values, "", '{"text": "%s"}', "\n", ""),
+            (members_of_object, "{", '"row": "%s"', ",", "}"),
+            (partial(members_of_object, array="rows"), '{"rows": [', '"%s"', ",", "]}"),
+        ],
+    )
+    def test_a_long_file_of_ordinary_rows_is_read_piece_by_piece(
+        self,
+        tmp_path: Path,
+        read_it: Callable[[SourceFile, Quarantine], Iterator[JsonRow]],
+        opening: str,
+        row: str,
+        separator: str,
+        closing: str,
+    ) -> None:
+        source = source_of(opening + separator.join([row % ("好裙子" * 100)] * 4_000) + closing, tmp_path)
+        rows = read_it(source, Quarantine("raise", None))
+        tracemalloc.start()
+        try:
+            next(rows)
+            tracemalloc.reset_peak()  # the encoding is told in blocks of its own
+            assert sum(1 for _ in rows) == 3_999
+            assert tracemalloc.get_traced_memory()[1] * 10 < Path(source.path).stat().st_size
+        finally:
+            tracemalloc.stop()
+
+    def test_a_row_of_many_blocks_is_not_decoded_with_every_one_of_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decoded: list[int] = []
+
+        def counting(text: str, position: int, **options: bool) -> Any:
+            decoded.append(len(text))
+            return decode_value(text, position, **options)
+
+        monkeypatch.setattr(json_files, "decode_value", counting)
+        monkeypatch.setattr(json_files, "_BLOCK", 16)
+        assert len(read(f"[[{'1, ' * 100_000}1]]", tmp_path)) == 1
+        assert sum(decoded) < 4 * 300_000
+
+    def test_a_mistake_at_the_start_is_told_without_reading_on(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        num_read = 0
+
+        class Counted(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                nonlocal num_read
+                data = super().read(size)
+                num_read += len(data)
+                return data
+
+        for mistake, fact in [
+            ('{"a": "b, "c": 2}', r"column 13 \(Expecting ','"),
+            ("[" * 200_000, "nested too deeply"),
+        ]:
+            source = source_of(f"[{mistake}{', 1' * 500_000}]", tmp_path)
+            encoding = source_encoding(source)
+            with monkeypatch.context() as patch:
+                patch.setattr(SourceFile, "open", lambda self: Counted(Path(self.path).read_bytes()))
+                num_read = 0
+                with pytest.raises(SourceError, match=rf"^a\.json:1: invalid JSON .*{fact}"):
+                    list(values_of_array(source, encoding, Quarantine("raise", None)))
+            assert num_read <= 2 << 14
