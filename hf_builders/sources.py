@@ -61,7 +61,7 @@ def _sha256(path: str, _mtime_ns: int) -> str:
     return digest.hexdigest()
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=8)  # members of two archives may be asked for by turns
 def _archive(path: str, _mtime_ns: int, _process: int) -> zipfile.ZipFile:
     """A zip whose list of members is read once for all of them, and by each process for itself."""
     return zipfile.ZipFile(path)

@@ -7,7 +7,7 @@ its own, which is what attacks by expansion do and no source of ours does, is re
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import IO, NoReturn
 from xml.parsers import expat
 
@@ -17,6 +17,7 @@ from hf_builders.errors import SourceError
 from hf_builders.sources import SourceFile
 
 _BLOCK = 1 << 16
+_SAID_TWICE = ("{*}annotation", "{*}annotation-xml")  # a formula of MathML once more, in TeX, say
 # Those of XML, for a thin or no-break space is the author's; a single space is one already.
 _SPACES = re.compile(r"[ \t\r\n]{2,}|[\t\r\n]")
 
@@ -74,7 +75,12 @@ def text_of(element: etree._Element | None) -> str:
     >>> text_of(None)
     ''
     """
-    return "" if element is None else _SPACES.sub(" ", "".join(element.itertext())).strip(" ")
+    if element is None:
+        return ""
+    pieces: Iterable[str] = element.itertext()
+    if len(element) and next(element.iter(*_SAID_TWICE), None) is not None:
+        pieces = element.xpath(".//text()[not(ancestor::*[starts-with(local-name(), 'annotation')])]")
+    return _SPACES.sub(" ", "".join(pieces)).strip(" ")
 
 
 def _forget(element: etree._Element) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -93,7 +94,8 @@ def _files_by_topic(sources: Sequence[SourceFile]) -> dict[str, int]:
             ids, generated = [], ""
             for topic in read_elements(source, ["health-topic"]):
                 generated = topic.getroottree().getroot().get("date-generated") or ""
-                ids.append((topic.get("id") or "").strip())
+                with contextlib.suppress(RowProblem):  # a bad topic takes no place from a good one
+                    ids.append(values_of(topic)["id"])
         month, day, year = generated[:2], generated[3:5], generated[6:10]
         dated.append((f"{year}{month}{day}{generated[10:]}", source.index, ids))
     return {id_: index for _, index, ids in sorted(dated, key=lambda each: each[:2]) for id_ in ids}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datasets import Features, List, Value
+from lxml import etree
 from lxml.etree import _Element
 
 from hf_builders.medlineplus.summary import sections_of, summary_text
@@ -38,7 +39,7 @@ FEATURES = Features(
             {
                 "title": _TEXT,
                 "url": _TEXT,
-                "language": _TEXT,
+                "language_mapped_url": _TEXT,
                 "categories": List(_TEXT),
                 "organizations": List(_TEXT),
                 "descriptions": List(_TEXT),
@@ -57,7 +58,7 @@ def values_of(topic: _Element) -> Mapping[str, Any]:
     for name in ("id", "title", "language"):
         if not (topic.get(name) or "").strip():
             raise RowProblem(f"no_{name}", f"the topic {topic.get('title') or ''!r} has no {name!r}")
-    sections = sections_of(topic.findtext("full-summary") or "")
+    sections = sections_of(_html_of(topic.find("full-summary")))
     return {
         "id": topic.get("id").strip(),
         "title": topic.get("title").strip(),
@@ -82,6 +83,15 @@ def values_of(topic: _Element) -> Mapping[str, Any]:
         ],
         "sites": [_site(site) for site in topic.iterfind("site")],
     }
+
+
+def _html_of(summary: _Element | None) -> str:
+    """The HTML of a summary, which is escaped in the official files; elements in it are HTML as they are."""
+    if summary is None:
+        return ""
+    if not any(isinstance(child.tag, str) for child in summary):  # text, with entities that no one declared
+        return "".join(summary.itertext())
+    return (summary.text or "") + "".join(etree.tostring(child, encoding="unicode") for child in summary)
 
 
 def _date(date: str | None) -> datetime.date | None:
@@ -115,7 +125,7 @@ def _site(site: _Element) -> dict[str, Any]:
     return {
         "title": site.get("title"),
         "url": site.get("url"),
-        "language": site.get("language"),
+        "language_mapped_url": site.get("language-mapped-url"),
         "categories": _texts(site, "information-category"),
         "organizations": _texts(site, "organization"),
         "descriptions": _texts(site, "standard-description"),

@@ -108,7 +108,7 @@ TOPIC = {
         {
             "title": "Leaflet",
             "url": "https://example.org/l",
-            "language": None,
+            "language_mapped_url": "https://example.org/f",
             "categories": ["Start Here"],
             "organizations": ["Ports"],
             "descriptions": ["Also in Spanish"],
@@ -143,12 +143,49 @@ def test_a_topic_may_have_nothing_but_id_title_and_language(tmp_path: Path) -> N
         ("<ul><li>One<ul><li>Inner</li></ul></li><li></li></ul>", [Section("", "- One\n- Inner")]),
         ("<script>alert(1)</script><p>text<!-- no --> here</p>", [Section("", "text here")]),
         ("<p>E<b>mp</b>hasis <span class='qt0'>found</span>.</p>", [Section("", "Emphasis found.")]),
+        ("<h3> What?&nbsp;</h3><p>&nbsp;</p>", [Section("What?", "")]),
+        ("<h3>What is<br>it?</h3><p>&nbsp; Text\u00a0here </p>", [Section("What is it?", "Text\u00a0here")]),
+        ("<ul><li><p>One</p><p>more</p></li><li><b>Two</b></li></ul>end", [Section("", "- One\nmore\n- Two\nend")]),
+        (
+            "<table><tr><th>Age</th><th>Dose</th></tr><tr><td>5</td><td>10 mg</td></tr></table>",
+            [Section("", "Age | Dose\n5 | 10 mg")],
+        ),
+        ("<section>A</section><section>B</section>", [Section("", "A\nB")]),
         ("<p>&amp;lt;b&amp;gt; stays text</p>", [Section("", "&lt;b&gt; stays text")]),
     ],
 )
 def test_html_becomes_clean_text(summary: str, expected: list[Section]) -> None:
     assert sections_of(summary) == expected
     assert summary_text([Section("", "a"), Section("H?", "")]) == "a\n\nH?"
+
+
+def test_a_summary_of_elements_or_with_an_unknown_entity_loses_no_text(tmp_path: Path) -> None:
+    bare = '<health-topic id="{}" title="A" language="English"><full-summary>{}</full-summary></health-topic>'
+    loaded = load(
+        write(
+            tmp_path, topics=bulk(bare.format(1, "<h3>Q?</h3><p>One <b>two</b>.</p>"), bare.format(2, "AA &nbsp; BB"))
+        )
+    )
+    assert loaded["train"]["summary"][:] == ["Q?\nOne two.", "AA \u00a0 BB"]
+
+
+def test_a_blank_summary_is_no_text_and_no_answer(tmp_path: Path) -> None:
+    folder = write(tmp_path, topics=bulk(topic(), topic("9", summary="<h3>Q?</h3><p>&nbsp;</p>")))
+    assert load(folder, "text")["train"]["id"][:] == ["7", "9"]
+    assert hf_builders.account(load(folder, "messages"))["train"].left_out == Counter(no_heading_to_block=1)
+    folder = write(tmp_path, topics=bulk(topic(), topic("9", summary="<p>&nbsp;</p>")))
+    assert hf_builders.account(load(folder, "text"))["train"] == Account(2, 1, Counter(no_text=1))
+
+
+def test_a_bad_topic_of_a_newer_file_does_not_hide_a_good_one(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        a=bulk(topic("1", **{"date-created": "never"}), topic("2"), date="01/02/2026 00:00:00"),
+        b=bulk(topic("1", title="good"), date="12/31/2025 23:00:00"),
+    )
+    loaded = load(folder, on_bad_row="quarantine")
+    assert sorted(loaded["train"]["title"]) == ["Harbor Cough", "good"]
+    assert hf_builders.account(loaded)["train"] == Account(3, 2, quarantined=Counter(bad_date=1))
 
 
 def test_the_tasks_ask_for_the_topic_and_for_each_heading(tmp_path: Path) -> None:

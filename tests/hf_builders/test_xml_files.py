@@ -29,6 +29,12 @@ def test_inline_markup_is_text_and_comments_are_none(tmp_path: Path) -> None:
     assert texts(data, tmp_path) == ["Of E. coli and CO2 & water", ""]
 
 
+def test_a_formula_is_read_once(tmp_path: Path) -> None:
+    math = "<m:math xmlns:m='http://www.w3.org/1998/Math/MathML'><m:semantics><m:mi>α</m:mi>"
+    tex = "<m:annotation encoding='TeX'>\\alpha</m:annotation></m:semantics></m:math>"
+    assert texts(f"<r><a>of {math}{tex} or <i>b</i></a></r>", tmp_path) == ["of α or b"]
+
+
 def test_spaces_that_are_none_of_xmls_stay(tmp_path: Path) -> None:
     assert texts("<r><a>5\u2009mg\u00a0of\u3000it</a></r>", tmp_path) == ["5\u2009mg\u00a0of\u3000it"]
 
