@@ -28,7 +28,7 @@ class Section(NamedTuple):
 
 
 def sections_of(summary: str) -> list[Section]:
-    """The sections of a summary, in its order: a paragraph, list item or row of a table is a line, inline tags are gone.
+    """The sections of a summary, in order: a paragraph, list item or row of a table is a line, inline tags are gone.
 
     >>> sections_of("<p>A cold.</p><h3>What <i>helps</i>?</h3><ul><li>Rest &amp; tea</li><li>Sleep</li></ul>")
     [Section(heading='', text='A cold.'), Section(heading='What helps?', text='- Rest & tea\\n- Sleep')]
