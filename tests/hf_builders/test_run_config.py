@@ -36,6 +36,7 @@ def test_there_are_shipped_configs() -> None:
         "demo.yaml",
         "demo_reading.yaml",
         "medical_qwen.yaml",
+        "pubmed_pretraining.yaml",
     ]
 
 
