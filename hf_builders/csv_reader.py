@@ -31,18 +31,23 @@ _NUL_STAND_IN = "\udbff"  # half a surrogate pair, which no decoded text holds
 
 
 def read_csv(
-    source: SourceFile, fields: Sequence[str], bad_rows: Quarantine, aliases: Mapping[str, str] | None = None
+    source: SourceFile,
+    fields: Sequence[str],
+    bad_rows: Quarantine,
+    aliases: Mapping[str, str] | None = None,
+    encoding: Encoding | None = None,
 ) -> Iterator[Rows]:
     """The rows of a file with exactly these text columns, in any order; quoted cells may hold commas and newlines.
 
     Args:
         aliases: other names a header may have, each with the field it stands for.
+        encoding: of the file, where it is known; to find it out, the whole file is read.
 
     Raises:
         SourceError: an empty file or another header.
         RowError: a row with more or fewer cells or bytes that are no text, where `bad_rows` does not set it aside.
     """
-    encoding = source_encoding(source)
+    encoding = encoding or source_encoding(source)
     header = read_header(source, encoding)
     columns = [(aliases or {}).get(name, name) for name in header]
     if sorted(columns) != sorted(fields):

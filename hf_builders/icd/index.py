@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hf_builders.icd.codes import System, prefixes, with_dot
@@ -112,8 +113,9 @@ class CodeIndex:
 
 
 def _year(source: SourceFile) -> int:
-    """The last year in the name of a file or in the path to it; 0 where there is none."""
-    years = _YEAR.findall(f"{source.path}/{source.member or ''}")
+    """The last year in the name of a file, or else of the folder or archive it lies in; 0 where there is none."""
+    path = Path(source.path)
+    years = _YEAR.findall(f"{path.parent.name}/{path.name}/{source.member or ''}")
     return int(years[-1]) if years else 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +26,13 @@ NOTES = {
     "sevenChrNote": "seventh_character_notes",
 }
 _NUM_BEFORE_SEVENTH = 6
+# "7th characters D and S do not apply to codes in category S06 with 6th character 7 - death due to brain injury ..., or
+# 8 - death due to other cause ..."
+_EXCEPTION = re.compile(
+    r"7th characters? (?P<seventh>.+?) do(?:es)? not apply to codes in .+ with 6th character (?P<sixth>.+)"
+)
+_CHARACTER = re.compile(r"\b[0-9A-Z]\b")
+_SIXTH = re.compile(r"\b([0-9A-Z]) - ")
 
 
 class Listed(NamedTuple):
@@ -49,6 +58,8 @@ class _Above(NamedTuple):
     section: Mapping[str, str] | None
     seventh: tuple[Seventh, ...] = ()
     """Of several definitions above each other, the nearest."""
+    excepted: frozenset[tuple[str, str]] = frozenset()
+    """A sixth character, and a seventh that does not go with it."""
 
 
 def read_tabular(source: SourceFile) -> Iterator[Listed]:
@@ -68,7 +79,7 @@ def _section_of(diag: _Element) -> dict[str, str] | None:
 def _listed(diag: _Element, above: _Above) -> Iterator[Listed]:
     code, title = text_of(diag.find("name")).replace(".", ""), text_of(diag.find("desc"))
     own = tuple(_defined(diag))
-    above = above._replace(seventh=own or above.seventh)
+    above = above._replace(seventh=own or above.seventh, excepted=above.excepted | set(_excepted(diag)))
     below = diag.findall("diag")
     is_leaf, needs_seventh = not below, bool(above.seventh) and len(code) <= _NUM_BEFORE_SEVENTH
     facts = {
@@ -94,8 +105,10 @@ def _built(code: str, title: str, above: _Above) -> Iterator[Listed]:
         "seventh_characters": [],
         "built_from": code,
     }
+    base = code.ljust(_NUM_BEFORE_SEVENTH, "X")
     for each in above.seventh:
-        yield Listed(code.ljust(_NUM_BEFORE_SEVENTH, "X") + each.character, f"{title}, {each.meaning}", True, facts)
+        if (base[-1], each.character) not in above.excepted:
+            yield Listed(base + each.character, f"{title}, {each.meaning}", True, facts)
 
 
 def _defined(diag: _Element) -> Iterator[Seventh]:
@@ -107,6 +120,13 @@ def _defined(diag: _Element) -> Iterator[Seventh]:
             yield last
         elif last is not None and each.tag == "note":
             last.notes.append(text_of(each))
+
+
+def _excepted(diag: _Element) -> Iterator[tuple[str, str]]:
+    """What a note takes back: of an injury that someone died of (S06) there is no subsequent encounter."""
+    for note in _notes(diag, "notes"):
+        if found := _EXCEPTION.search(note):
+            yield from itertools.product(_SIXTH.findall(found["sixth"]), _CHARACTER.findall(found["seventh"]))
 
 
 def _notes(diag: _Element, name: str) -> list[str]:

@@ -91,7 +91,8 @@ def choose_release(sources: Sequence[SourceFile], wanted: Form | None) -> Releas
             "Full files of the release"
         )
     if wanted is not None and wanted not in forms:
-        raise OptionError(f"release={wanted!r}: there are only {', '.join(sorted(forms))} files: {names}")
+        option = "release='full', or as_of, which needs it" if wanted == "full" else f"release={wanted!r}"
+        raise OptionError(f"{option}: there are only {', '.join(sorted(forms))} files: {names}")
     form: Form = wanted or ("snapshot" if "snapshot" in forms else "full")
     chosen = {kind: tuple(each.source for each in known if (each.kind, each.form) == (kind, form)) for kind in _BEGINS}
     if not chosen["descriptions"]:

@@ -166,6 +166,20 @@ def test_seventh_characters_are_inherited_padded_and_the_nearest_definition_hold
     assert rows["T07"]["seventh_character_notes"] == ["Add the 7th character to each code from T07"]
 
 
+def test_a_seventh_character_that_a_note_takes_back_is_not_built(tmp_path: Path) -> None:
+    note = (
+        "7th characters D and S do not apply to codes in category T06 with 6th character 7 - lost at sea before noon, "
+        "or 8 - lost at sea later."
+    )
+    seventh = ENCOUNTERS.replace("</sevenChrDef>", '<extension char="S">sequela</extension></sevenChrDef>')
+    codes = [diag(f"T06.1X{n}", f"Knock {n}") for n in (6, 7, 8)]
+    folder = write(
+        tmp_path, tabular=tabular(diag("T06", "Knock", f"<notes><note>{note}</note></notes>", seventh, *codes))
+    )
+    built = [code for code, built_from in rows_of(folder, "code", "built_from") if built_from]
+    assert built == ["T06.1X6A", "T06.1X6D", "T06.1X6S", "T06.1X7A", "T06.1X8A"]
+
+
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_a_code_of_several_files_is_one_record_that_knows_all_of_them(tmp_path: Path, num_proc: int | None) -> None:
     folder = write(

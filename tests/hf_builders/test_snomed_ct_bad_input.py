@@ -64,7 +64,8 @@ class TestWrongFiles:
         with pytest.raises(OptionError) as error:
             load(folder, release="full")
         assert str(error.value) == (
-            "release='full': there are only snapshot files: sct2_Concept_Snapshot_INT_20250101.txt"
+            "release='full', or as_of, which needs it: there are only snapshot files: "
+            "sct2_Concept_Snapshot_INT_20250101.txt"
         )
 
     def test_concepts_without_descriptions_are_refused(self, tmp_path: Path) -> None:
