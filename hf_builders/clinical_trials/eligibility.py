@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 Part = Literal["inclusion", "exclusion", "other"]
 
 # `* `, `-  `, `1. `, `A) `, `## ` and `**` before a heading.
-_MARKS = r"(?P<marks>\s*(?:[*•·▪●○#_–-]\s*|[0-9]{1,2}[.)]\s*|[A-Z][.)]\s+|[IVX]+[.)]\s+)*)"
-_USUAL = r"(?:(?:key|main|major|general|primary|principal|core|study|trial|patients?|subjects?|participants?)\s+)*"
+# No two of them may match the same text, or the time would double with each.
+_MARKS = r"(?P<marks>\s*(?:[*•·▪●○#_–-]\s*|[0-9]{1,2}[.)]\s*|[A-Z][.)]\s+|[IVX]{2,}[.)]\s+)*)"
+_USUAL_WORD = r"(?:key|main|major|general|primary|principal|core|study|trial|patients?|subjects?|participants?)"
+_USUAL = rf"(?:{_USUAL_WORD}\s+)*"
 _CRITERIA = r"criteri(?:a|on|as|um)"
 _NAMES = {
-    "exclusion": rf"(?:(?:exclusion|non-?\s?inclusion)\s+{_CRITERIA}|{_CRITERIA}\s+(?:for|of)\s+exclusion)",
-    "inclusion": rf"(?:inclusion\s+{_CRITERIA}|{_CRITERIA}\s+(?:for|of)\s+inclusion)",
+    "exclusion": rf"(?:(?:exclusions?|non-?\s?inclusions?)\s+{_CRITERIA}|{_CRITERIA}\s+(?:for|of)\s+exclusion)",
+    "inclusion": rf"(?:inclusions?\s+{_CRITERIA}|{_CRITERIA}\s+(?:for|of)\s+inclusion)",
 }
 _SHORT = {"exclusion": r"exclusions?", "inclusion": r"inclusions?"}
 _BOTH = re.compile(rf"{_MARKS}{_USUAL}(?:inclusion|exclusion)\s*(?:/|and|&)\s*(?:inclusion|exclusion)\b", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:not|no|fail|fails|failing|failure|unable|without|unless|than)\b", re.IGNORECASE)
-_COLON = re.compile(r"[\s*_]*:[*_]*\s*")
-_FRINGE = " \t*_:.;,–-#"
+_WHOSE = re.compile(r"(?:for|in|of)\b|\W", re.IGNORECASE)
+_COLON = re.compile(r"[\s*_]*[:：][*_]*\s*")  # some write the full-width one
+_FRINGE = " \t*_:：.;,–-#"
+_ANY_NAME = "|".join(_NAMES.values())
+_FIRST = re.compile(rf"(?:{_MARKS}{_USUAL}(?:{_ANY_NAME})|\s*(?:in|ex)clusions?)\b{_COLON.pattern}", re.IGNORECASE)
+_NEXT = re.compile(
+    rf"(?:(?<=[.;\s])[*_]{{0,2}}(?:{_USUAL_WORD}\s){{0,3}}(?:{_ANY_NAME})|(?<=[.;]\s)(?:in|ex)clusions?)\b{_COLON.pattern}",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"\b(?:the|of|any|all|no|see|to|meet|meets|meeting|and|or)\s$", re.IGNORECASE)
+_LONGEST_WORD = 10
+"""Characters of the longest of `_SENTENCE`, and more."""
 _MAX_QUALIFIED = 100
 """Characters of a heading that says more than which criteria follow: whose, or when."""
 
@@ -51,13 +64,23 @@ def split_criteria(text: str) -> Criteria:
     part: Part = "other"
     lines: dict[str, list[str]] = {name: [] for name in Criteria._fields}
     for line in text.split("\n"):
-        heading = _heading_of(line)
-        if heading is None:
-            lines[part].append(line)
-            continue
-        part = heading.part
-        lines[part] += ["", heading.rest] if heading.rest else [""]
+        for piece in _broken(line):
+            heading = _heading_of(piece)
+            if heading is None:
+                lines[part].append(piece)
+                continue
+            part = heading.part
+            lines[part] += ["", heading.rest] if heading.rest else [""]
     return Criteria(**{name: _joined(some) for name, some in lines.items()})
+
+
+def _broken(line: str) -> list[str]:
+    """A line that begins with a heading, broken before others in it: `Inclusion Criteria: Adults. Exclusion: Cough`."""
+    if (first := _FIRST.match(line)) is None:
+        return [line]
+    starts = [found.start() for found in _NEXT.finditer(line, first.end())]
+    starts = [start for start in starts if not _SENTENCE.search(line, max(0, start - _LONGEST_WORD), start)]
+    return [line[start:end] for start, end in pairwise([0, *starts, len(line)])]
 
 
 def _heading_of(line: str) -> _Heading | None:
@@ -87,13 +110,19 @@ def _plain_heading(line: str, part: Part) -> _Heading | None:
         return _Heading(part, rest[colon.end() :])
     # A list item that begins like this is a criterion with a label ("* Exclusion Criteria 3. Infection"), a line that
     # is none goes on about what follows ("Inclusion Criteria for Cohort A").
-    return None if is_item or is_short else _Heading(part, line)
+    return None if is_item or is_short or _denies(rest) else _Heading(part, line)
+
+
+def _denies(rest: str) -> bool:
+    """Whether it goes on like `Inclusion criteria not met`, a criterion; `… for people without asthma` is a heading."""
+    is_whose = _WHOSE.match(rest) or ":" in rest or "：" in rest
+    return bool(_NEGATION.match(rest) or (_NEGATION.search(rest) and not is_whose))
 
 
 def _qualified_heading(line: str, part: Part) -> _Heading | None:
     """`Cohort A Inclusion Criteria:`, which is kept as a line of what it heads."""
     stripped = line.strip()
-    if len(stripped) > _MAX_QUALIFIED or not stripped.strip("*_").endswith(":") or _NEGATION.search(stripped):
+    if len(stripped) > _MAX_QUALIFIED or not stripped.strip("*_").endswith((":", "：")) or _NEGATION.search(stripped):
         return None
     if re.match(r"\s*(?:[*•·▪●○–-]|[0-9]+[.)])\s", line):
         return None

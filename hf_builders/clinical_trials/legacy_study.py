@@ -9,7 +9,7 @@ from lxml.etree import _Element
 
 from hf_builders.clinical_trials.eligibility import split_criteria
 from hf_builders.clinical_trials.legacy_text import unwrapped
-from hf_builders.clinical_trials.study_columns import checked_nct_id, each_once, whole_date
+from hf_builders.clinical_trials.study_columns import checked_nct_id, each_once, is_in_calendar, whole_date
 from hf_builders.quarantine import RowProblem
 from hf_builders.xml_files import text_of
 
@@ -102,14 +102,16 @@ def date_of(text: str, member: str) -> str | None:
     ('1999-11-03', '2004-01')
 
     Raises:
-        RowProblem: `bad_date`, it is written otherwise.
+        RowProblem: `bad_date`, it is written otherwise, or no calendar has it.
     """
     if not text:
         return None
-    if (found := _DATE.fullmatch(text)) is None:
-        raise RowProblem("bad_date", f"{member} is {text!r:.40}; expected January 2024 or January 31, 2024")
-    month, day, year = found.groups()
-    return f"{year}-{_MONTHS.index(month) + 1:02}" + (f"-{int(day):02}" if day else "")
+    if found := _DATE.fullmatch(text):
+        month, day, year = found.groups()
+        date = f"{year}-{_MONTHS.index(month) + 1:02}" + (f"-{int(day):02}" if day else "")
+        if is_in_calendar(date):
+            return date
+    raise RowProblem("bad_date", f"{member} is {text!r:.40}; expected January 2024 or January 31, 2024")
 
 
 def _text(parent: _Element, path: str) -> str | None:

@@ -14,7 +14,8 @@ class _Piece(NamedTuple):
     """Columns before its first character."""
     marker: str
     """`*` or a number with its full stop; empty for a paragraph."""
-    text: str
+    lines: list[str]
+    """As they stand, without what is around them."""
 
 
 def unwrapped(text: str) -> str:
@@ -32,7 +33,7 @@ def unwrapped(text: str) -> str:
         if last is not None:
             written.append("\n" if _is_next_item(piece, last) else "\n\n")
         set_in = " " * sum(len(item.marker) + 1 for item in outer)
-        written.append(set_in + f"{piece.marker} {piece.text}".lstrip())
+        written.append(set_in + f"{piece.marker} {' '.join(piece.lines)}".lstrip())
         if piece.marker:
             outer.append(piece)
         last = piece
@@ -57,9 +58,9 @@ def _pieces(text: str) -> list[_Piece]:
         last = pieces[-1] if goes_on else None
         marker, content = _marked(stripped)
         if last is not None and not _begins_piece(marker, indent, last):
-            pieces[-1] = last._replace(text=f"{last.text} {stripped}")
+            last.lines.append(stripped)
         else:
-            pieces.append(_Piece(indent, marker, content))
+            pieces.append(_Piece(indent, marker, [content]))
         goes_on = True
     return pieces
 

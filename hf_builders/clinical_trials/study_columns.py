@@ -69,11 +69,24 @@ def checked_date(text: str | None, member: str) -> str | None:
     """A date as API v2 writes it, down to the day or the month.
 
     Raises:
-        RowProblem: `bad_date`, it is written otherwise.
+        RowProblem: `bad_date`, it is written otherwise, or no calendar has it.
     """
-    if text is not None and not _DATE.fullmatch(text):
+    if text is not None and not (_DATE.fullmatch(text) and is_in_calendar(text)):
         raise RowProblem("bad_date", f"{member} is {text!r:.40}; expected 2024-01 or 2024-01-31")
     return text
+
+
+def is_in_calendar(text: str) -> bool:
+    """Whether there is such a day, month or year.
+
+    >>> is_in_calendar("2024-02-29"), is_in_calendar("2024-02"), is_in_calendar("2024-02-30"), is_in_calendar("2024-13")
+    (True, True, False, False)
+    """
+    try:
+        datetime.date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def whole_date(text: str | None, member: str) -> datetime.date | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +13,7 @@ from lxml import etree
 from hf_builders import json_documents
 from hf_builders.clinical_trials.api_study import values_of_api_study
 from hf_builders.clinical_trials.legacy_study import values_of_legacy_study
-from hf_builders.encodings import source_encoding
+from hf_builders.encodings import decode_keeping_bytes, show_bytes, source_encoding
 from hf_builders.errors import SourceError
 from hf_builders.json_documents import read_document
 from hf_builders.json_files import members_of_object, read_json_values
@@ -46,7 +47,7 @@ def read_studies(source: SourceFile, bad_rows: Quarantine) -> Iterator[Study]:
     """The studies of a file in their order; bad ones go to `bad_rows`.
 
     Raises:
-        SourceError: the file has another form, or is damaged.
+        SourceError: the file has another form, or is damaged and not JSON of one study.
     """
     form = form_of(source)
     yield from _legacy_studies(source, bad_rows) if form == "xml" else _api_studies(source, form, bad_rows)
@@ -108,7 +109,7 @@ def _is_lines(source: SourceFile) -> bool:
         while len(lines) < 2 and (line := file.readline(json_documents.MAX_BYTES + 1)):
             lines += [line.strip()] if line.strip() else []
             if len(line) > json_documents.MAX_BYTES:
-                return False  # nor is it a study, as `read_document` says
+                return source.name.endswith(".jsonl")  # an error there, since others may follow; else one bad study
     return len(lines) == 2 and (lines[1].startswith(b"{") or source.name.endswith(".jsonl"))
 
 
@@ -127,9 +128,27 @@ def _json_rows(source: SourceFile, form: Form, bad_rows: Quarantine) -> Iterator
     if form == "page":
         yield from members_of_object(source, bad_rows, array="studies")
     elif form == "study":
-        yield JsonRow(source.name, source.name, read_document(source), "")
+        yield from _one_study(source, bad_rows)
     else:
         yield from read_json_values(source, bad_rows)
+
+
+def _one_study(source: SourceFile, bad_rows: Quarantine) -> Iterator[JsonRow]:
+    """A damaged file of one study is one bad row: an archive may have half a million others."""
+    try:
+        study = read_document(source)
+    except SourceError as error:
+        bad_rows.add(_damaged(source, str(error)))
+    else:
+        yield JsonRow(source.name, source.name, study, "")
+
+
+def _damaged(source: SourceFile, message: str) -> BadRow:
+    told = re.fullmatch(r"(:[0-9]+)?: (.*)", message.removeprefix(source.name), re.DOTALL)
+    assert told is not None, f"an error without its place: {message}"
+    with source.open() as file:
+        start = show_bytes(decode_keeping_bytes(file.read(_HEAD), "utf-8-sig"))
+    return BadRow(source.name + (told[1] or ""), "damaged_study", told[2], start)
 
 
 def _nct_id(study: Any) -> object:

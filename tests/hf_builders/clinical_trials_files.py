@@ -215,3 +215,13 @@ def rows_of(folder: Path, view: str = "source", **options: Any) -> list[dict[str
         {**row, "last_update_posted": row["last_update_posted"].isoformat()} if row.get("last_update_posted") else row
         for row in rows
     ]
+
+
+def set_aside(loaded: Any) -> list[dict[str, Any]]:
+    """The bad rows of a load with `on_bad_row="quarantine"`."""
+    folder = Path(loaded["train"].cache_files[0]["filename"]).parent
+    return [
+        json.loads(line)
+        for path in sorted(folder.glob("quarantine-*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import hf_builders
-from hf_builders import Account, RowError, SourceError, json_documents
+from hf_builders import Account, RowError, SourceError, json_documents, json_files
 from hf_builders.clinical_trials import versions
 from hf_builders.sources import SourceFile
-from tests.hf_builders.clinical_trials_files import LEGACY, ROW, STUDY, legacy, load, rows_of, study, write
+from tests.hf_builders.clinical_trials_files import LEGACY, ROW, STUDY, legacy, load, rows_of, set_aside, study, write
 
 EXPECTED = (
     "expected studies of ClinicalTrials.gov: JSON of API v2 (an array, a page with 'studies', a study, or JSON Lines) "
@@ -243,6 +243,10 @@ def test_files_named_after_their_one_study_are_not_read_twice(tmp_path: Path, mo
     assert hf_builders.account(loaded)["train"] == Account(8, 6, Counter(superseded=2))
 
 
+def started(date: str) -> Any:
+    return study(statusModule={"startDateStruct": {"date": date}})
+
+
 BAD: list[tuple[Any, str, str, str]] = [
     (study(None), "", "no_nct_id", "the study has no nctId; expected NCT and eight digits"),
     (study(" "), "", "no_nct_id", "the study has no nctId; expected NCT and eight digits"),
@@ -265,9 +269,16 @@ BAD: list[tuple[Any, str, str, str]] = [
     (study(eligibilityModule={"healthyVolunteers": "No"}), ": NCT99000001", "wrong_type",
      "'protocolSection.eligibilityModule.healthyVolunteers' has text ('No'); expected true or false"),
     (study(updated="2024-13-01"), ": NCT99000001", "bad_date",
-     "lastUpdatePostDateStruct is '2024-13-01'; expected a day, as 2024-01-31"),
-    ({"protocolSection": {"identificationModule": {"nctId": "NCT99000001"},
-                          "statusModule": {"startDateStruct": {"date": "May 2024"}}}}, ": NCT99000001", "bad_date",
+     "lastUpdatePostDateStruct is '2024-13-01'; expected 2024-01 or 2024-01-31"),
+    (study(updated="2024-05"), ": NCT99000001", "bad_date",
+     "lastUpdatePostDateStruct is '2024-05'; expected a day, as 2024-01-31"),
+    (started("2024-13-45"), ": NCT99000001", "bad_date",
+     "startDateStruct is '2024-13-45'; expected 2024-01 or 2024-01-31"),
+    (started("2024-00"), ": NCT99000001", "bad_date", "startDateStruct is '2024-00'; expected 2024-01 or 2024-01-31"),
+    (started("2023-02-29"), ": NCT99000001", "bad_date",
+     "startDateStruct is '2023-02-29'; expected 2024-01 or 2024-01-31"),
+    (started("0000"), ": NCT99000001", "bad_date", "startDateStruct is '0000'; expected 2024-01 or 2024-01-31"),
+    (started("May 2024"), ": NCT99000001", "bad_date",
      "startDateStruct is 'May 2024'; expected 2024-01 or 2024-01-31"),
 ]  # fmt: skip
 
@@ -290,6 +301,12 @@ BAD_LEGACY = [
     (legacy(" "), "a.xml", "no_nct_id", "the study has no nct_id; expected NCT and eight digits"),
     (legacy(more="<start_date>2024</start_date>"), "a.xml: NCT99000001", "bad_date",
      "start_date is '2024'; expected January 2024 or January 31, 2024"),
+    (legacy(more="<start_date>January 32, 2024</start_date>"), "a.xml: NCT99000001", "bad_date",
+     "start_date is 'January 32, 2024'; expected January 2024 or January 31, 2024"),
+    (legacy(more="<completion_date>February 29, 2023</completion_date>"), "a.xml: NCT99000001", "bad_date",
+     "completion_date is 'February 29, 2023'; expected January 2024 or January 31, 2024"),
+    (legacy(more="<start_date>May 0000</start_date>"), "a.xml: NCT99000001", "bad_date",
+     "start_date is 'May 0000'; expected January 2024 or January 31, 2024"),
     (legacy(more="<last_update_posted>May 2024</last_update_posted>"), "a.xml: NCT99000001", "bad_date",
      "last_update_posted is '2024-05'; expected a day, as 2024-01-31"),
     (legacy(more="<enrollment>many</enrollment>"), "a.xml: NCT99000001", "wrong_type",
@@ -330,20 +347,55 @@ def test_a_file_of_another_form_is_named_with_what_it_has(tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (json.dumps(STUDY)[:-9], r"NCT\.json:1: invalid JSON at column \d+ \(.+\); get the file again"),
-        (
-            json.dumps(STUDY, indent=1) * 2,
-            r"NCT\.json:130: invalid JSON at column 2 \(Extra data\); get the file again",
-        ),
         (json.dumps([STUDY])[:-9], r"NCT\.json:1: invalid JSON.*: mend the file, or get it again"),
         (LEGACY[:-30], r"NCT\.json:\d+: the XML is broken here \(.+\); get the file again"),
     ],
-    ids=["study", "two studies", "array", "XML"],
+    ids=["array", "XML"],
 )
 def test_a_broken_file_is_told_with_the_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SourceError) as error:
         load(write(tmp_path / "in", {"NCT.json": text}))
     assert re.fullmatch(message, str(error.value)), error.value
+
+
+DAMAGED = [
+    ('{"protocolSection": {}', ":1", "invalid JSON at column 23 (Expecting ',' delimiter); get the file again"),
+    ('{"protocolSection": {}}\n \n }', ":3", "invalid JSON at column 2 (Extra data); get the file again"),
+    ('{"protocolSection": {},\n"hasResults": NaN}', ":1",
+     "invalid JSON (the row holds NaN, which is no number in JSON; write null, or leave it out); get the file again"),
+    ('{"protocolSection": {"x": "\\ud83d"}}', "", "holds bytes or escapes that are no text; get the file again"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "fact"), DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_file_of_one_study_is_a_bad_row_and_hides_no_other(
+    tmp_path: Path, text: str, line: str, fact: str
+) -> None:
+    folder = write(tmp_path / "in", {})
+    with zipfile.ZipFile(folder / "ctg-studies.zip", "w") as archive:
+        for name, content in (("NCT99000001", text), ("NCT99000007", json.dumps(study("NCT99000007"))), ("x", text)):
+            archive.writestr(f"{name}.json", content)
+    with pytest.raises(RowError) as error:
+        load(folder)
+    place = f"NCT99000001.json{line}"
+    assert (error.value.place, error.value.reason, error.value.fact) == (place, "damaged_study", fact)
+    assert str(error.value) == f"{place}: {fact}; fix the row, or set it aside with on_bad_row='quarantine'"
+    loaded = load(folder, on_bad_row="quarantine")
+    assert loaded["train"]["nct_id"][:] == ["NCT99000007"]
+    assert hf_builders.account(loaded)["train"] == Account(3, 1, quarantined=Counter(damaged_study=2))
+    (bad, _) = set_aside(loaded)
+    assert bad == {"place": place, "reason": "damaged_study", "fact": fact, "raw": text}
+    assert [row["nct_id"] for row in load(folder, on_bad_row="quarantine", streaming=True)["train"]] == ["NCT99000007"]
+
+
+def test_a_byte_that_is_no_text_is_a_bad_row_with_the_byte_shown(tmp_path: Path) -> None:
+    write(tmp_path, {"b.json": study("NCT99000007")})
+    text = '{"protocolSection": {"x": "' + "é" * 50
+    (tmp_path / "a.json").write_bytes(text.encode() + b'\xff"}}')
+    loaded = load(tmp_path, on_bad_row="quarantine")
+    assert hf_builders.account(loaded)["train"] == Account(2, 1, quarantined=Counter(damaged_study=1))
+    (bad,) = set_aside(loaded)
+    assert (bad["place"], bad["raw"]) == ("a.json", text + '\\xff"}}')
 
 
 def test_utf_16_is_named_and_a_folder_without_studies_says_what_it_looked_for(tmp_path: Path) -> None:
@@ -356,18 +408,42 @@ def test_utf_16_is_named_and_a_folder_without_studies_says_what_it_looked_for(tm
         load(write(tmp_path / "in", {"studies.csv": "NCT Number"}))
 
 
-@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "NCT99000001.json"])
+LONG = json.dumps({**STUDY, "resultsSection": {"title": "x" * (1 << 20)}})
+
+
+@pytest.mark.parametrize("name", ["a.json", "NCT99000001.json"])
 @pytest.mark.parametrize("num_lines", [1, 2])
-def test_a_study_that_is_too_long_to_be_one_is_an_error(
+def test_a_study_that_is_too_long_to_be_one_is_a_bad_row(
     tmp_path: Path, name: str, num_lines: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json_documents, "MAX_BYTES", 1 << 20)
-    long = json.dumps({**STUDY, "resultsSection": {"title": "x" * (1 << 20)}})
+    folder = write(tmp_path / "in", {name: "\n".join([LONG] * num_lines), "b.json": study("NCT99000007")})
+    with pytest.raises(RowError) as error:
+        load(folder)
+    assert (error.value.place, error.value.reason, error.value.fact) == (
+        name,
+        "damaged_study",
+        "is one JSON document of more than 1 MiB, and no paper or study is so long; is it a file of another kind?",
+    )
+    loaded = load(folder, on_bad_row="quarantine")
+    assert loaded["train"]["nct_id"][:] == ["NCT99000007"]
+    assert hf_builders.account(loaded)["train"] == Account(2, 1, quarantined=Counter(damaged_study=1))
+    (bad,) = set_aside(loaded)
+    assert bad["raw"] == LONG[: 1 << 20]
+
+
+@pytest.mark.parametrize("num_lines", [1, 2])
+def test_of_json_lines_a_line_that_is_too_long_stops_the_load_since_others_may_follow(
+    tmp_path: Path, num_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_documents, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(json_files, "_MAX_VALUE", 1 << 20)
+    folder = write(tmp_path / "in", {"a.jsonl": f"{LONG}\n" * num_lines})
     with pytest.raises(SourceError) as error:
-        load(write(tmp_path / "in", {name: "\n".join([long] * num_lines)}))
+        load(folder, on_bad_row="quarantine")
     assert str(error.value) == (
-        f"{name}: is one JSON document of more than 1 MiB, and no paper or study is so long; "
-        "is it a file of another kind?"
+        "a.jsonl:1: one JSON value of more than 1 MiB; a row is never so long: is a bracket or a line end missing? "
+        "split the file"
     )
 
 
