@@ -13,7 +13,7 @@ from hf_builders.corpus_builder import CorpusBuilder, Record
 from hf_builders.errors import SourceError
 from hf_builders.locations import OfficialFile
 from hf_builders.pubmed.citations import SOURCE_FEATURES, notes_of, values_of
-from hf_builders.pubmed.pmid_scan import DELETION, PATHS_OF_PMIDS, Scan, scan
+from hf_builders.pubmed.pmid_scan import DELETIONS, PATHS_OF_PMIDS, Scan, scan
 from hf_builders.pubmed.tasks import TASKS, text_of_citation
 from hf_builders.pubmed.versions import Losers, count_unknown_deletions, find_losers
 from hf_builders.quarantine import BadRow, Quarantine, RowProblem
@@ -47,6 +47,9 @@ class Builder(CorpusBuilder):
         sources = {source.index: source for each in generators for source in each.gen_kwargs["sources"]}
         ordered = sorted(sources.values(), key=_published)
         scans = [_scan(source) for source in ordered]
+        for source, each in zip(ordered, scans, strict=True):
+            if not len(each.pmids) and not len(each.deleted):
+                logger.warning(f"{source.name}: holds no citation, as when efetch was asked for PMIDs it does not have")
         losers = find_losers(scans)
         self._losers = {source.index: each for source, each in zip(ordered, losers, strict=True)}
         if num_unknown := count_unknown_deletions(scans):
@@ -55,10 +58,12 @@ class Builder(CorpusBuilder):
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
         losers = self._losers[source.index]
+        if not losers.num_citations:
+            return  # `read_elements` would take an empty file for one of another dataset
         reasons = _reasons(losers)
         num_read = 0
         for element in read_elements(source, [path[0] for path in _paths(source)]):
-            if element.tag == DELETION:
+            if element.tag in DELETIONS:
                 continue
             num_read += 1
             if reason := reasons.get(num_read - 1):

@@ -58,12 +58,12 @@ _PMC = re.compile(r"PMC[0-9]+")  # the old DTD may add `[Available on 12/22/16]`
 
 
 def values_of(element: etree._Element) -> dict[str, Any]:
-    """All columns of a citation: of `PubmedArticle`, `PubmedBookArticle`, or a bare `MedlineCitation`.
+    """All columns of a citation: of `PubmedArticle`, `PubmedBookArticle`, or a bare one of what these hold.
 
     Raises:
         RowProblem: there is no citation in it, it has no PMID that is a number, or no article.
     """
-    is_book = element.tag == "PubmedBookArticle"
+    is_book = element.tag in ("PubmedBookArticle", "BookDocument")
     name = "BookDocument" if is_book else "MedlineCitation"
     citation = element if element.tag == name else element.find(name)
     if citation is None:
@@ -92,7 +92,7 @@ def values_of(element: etree._Element) -> dict[str, Any]:
         **dates_of(published),
         "electronic_date": full_date(article.find("ArticleDate")),
         "date_revised": full_date(citation.find("DateRevised")),
-        "authors": _authors(article if book is None or article.find("AuthorList") is not None else book),
+        "authors": _authors(article) or ([] if book is None else _authors(book)),
         "publication_types": _texts(article, "PublicationType" if is_book else "PublicationTypeList/PublicationType"),
         "mesh_headings": _mesh_headings(citation),
         "supplementary_concepts": [
@@ -169,7 +169,10 @@ def _journal(article: etree._Element, citation: etree._Element) -> dict[str, str
 
 
 def _authors(element: etree._Element) -> list[dict[str, str | None]]:
-    return [_named(each, _AUTHOR) for each in element.iterfind("AuthorList/Author")]
+    """Without editors, and without erroneous names that NLM keeps beside the corrected ones."""
+    lists = (each for each in element.iterfind("AuthorList") if each.get("Type") != "editors")
+    authors = (author for each in lists for author in each.iterfind("Author"))
+    return [_named(author, _AUTHOR) for author in authors if author.get("ValidYN") != "N"]
 
 
 def _named(element: etree._Element, columns: Mapping[str, str]) -> dict[str, str | None]:
@@ -196,7 +199,7 @@ def _mesh_headings(citation: etree._Element) -> list[dict[str, Any]]:
 
 def _ids(element: etree._Element, citation: etree._Element, article: etree._Element) -> dict[str, str | None]:
     """Those of the citation itself; the lists of its references hold others. The first of a kind is taken."""
-    lists = ("PubmedData/ArticleIdList", "BookDocument/ArticleIdList", "PubmedBookData/ArticleIdList")
+    lists = ("PubmedData/ArticleIdList", "BookDocument/ArticleIdList", "ArticleIdList", "PubmedBookData/ArticleIdList")
     given = [(each.get("IdType"), text_of(each)) for path in lists for each in element.iterfind(f"{path}/ArticleId")]
     valid = (each for each in article.iterfind("ELocationID") if each.get("ValidYN") != "N")
     given += [(each.get("EIdType"), text_of(each)) for each in valid]

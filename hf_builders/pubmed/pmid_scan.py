@@ -14,7 +14,9 @@ from hf_builders.errors import SourceError
 from hf_builders.quarantine import RowProblem
 from hf_builders.sources import SourceFile
 
-DELETION = "DeleteCitation"
+_DELETION = "DeleteCitation"
+_DELETION_OF_BOOKS = "DeleteDocument"
+DELETIONS = (_DELETION, _DELETION_OF_BOOKS)
 Path = tuple[str, ...]
 """From the element of a citation, or of deletions, down to a PMID of its own; those of articles it refers to lie
 elsewhere."""
@@ -22,11 +24,13 @@ PATHS_OF_PMIDS: dict[str, tuple[Path, ...]] = {
     "PubmedArticleSet": (
         ("PubmedArticle", "MedlineCitation", "PMID"),
         ("PubmedBookArticle", "BookDocument", "PMID"),
-        (DELETION, "PMID"),
+        (_DELETION, "PMID"),
     ),
-    "MedlineCitationSet": (("MedlineCitation", "PMID"), (DELETION, "PMID")),
+    "MedlineCitationSet": (("MedlineCitation", "PMID"), (_DELETION, "PMID")),
+    "PubmedBookArticleSet": (("PubmedBookArticle", "BookDocument", "PMID"),),
+    "BookDocumentSet": (("BookDocument", "PMID"), (_DELETION_OF_BOOKS, "PMID")),
 }
-"""By the root of the file: today's, and that of 2016 and before."""
+"""By the root of the file: today's, that of 2016 and before, and those of books alone."""
 
 _BLOCK = 1 << 20
 _PMID = re.compile(r"[ \t\r\n]*([0-9]{1,9})[ \t\r\n]*")  # NLM gives out 8 digits at most; 9 fit in an int32
@@ -113,13 +117,13 @@ class _Scanner:
         top = self._open[0]
         if tuple(self._open) in self._paths:
             self.parser.CharacterDataHandler = None
-            if top != DELETION:
+            if top not in DELETIONS:
                 self._add("".join(self._text))
                 self.parser.StartElementHandler, self.parser.EndElementHandler = None, self._skip
                 return
-            self._delete("".join(self._text))
+            self._delete(top, "".join(self._text))
         self._open.pop()
-        if not self._open and top != DELETION:
+        if not self._open and top not in DELETIONS:
             self._add("")  # it was over before there was a PMID
 
     def _skip(self, name: str) -> None:
@@ -135,11 +139,11 @@ class _Scanner:
         self.pmids.append(int(pmid))
         self.versions.append(version)
 
-    def _delete(self, text: str) -> None:
+    def _delete(self, element: str, text: str) -> None:
         try:
             pmid, _ = parse_pmid(text, self._version)
         except RowProblem as problem:
             raise SourceError(
-                f"{self._name}:{self.parser.CurrentLineNumber}: in <{DELETION}>, {problem.args[1]}; get the file again"
+                f"{self._name}:{self.parser.CurrentLineNumber}: in <{element}>, {problem.args[1]}; get the file again"
             ) from problem
         self.deleted.append(int(pmid))

@@ -8,19 +8,18 @@ from typing import Any
 
 _BRACKETED = re.compile(r"\[(.*)\]\.?")
 _NO_TITLE = "not available"  # NLM writes `[Not Available].` where it has no English title
-_UNLABELLED = "UNLABELLED"
+_NO_LABELS = ("", "UNLABELLED")
 
 
 def paragraphs(parts: Iterable[Mapping[str, Any]]) -> str:
     """The parts of an abstract, a line each, behind their labels; NLM's word for a part without one is none.
 
-    >>> parts = [{"label": "AIM", "text": "To count."}, {"label": None, "text": "We counted."}]
+    >>> parts = [{"label": "AIM:", "text": "To count."}, {"label": None, "text": "We counted."}]
     >>> paragraphs([*parts, {"label": "UNLABELLED", "text": "All were there."}])
     'AIM: To count.\\nWe counted.\\nAll were there.'
     """
-    return "\n".join(
-        part["text"] if part["label"] in (None, _UNLABELLED) else f"{part['label']}: {part['text']}" for part in parts
-    )
+    labelled = (((part["label"] or "").rstrip(": "), part["text"]) for part in parts)
+    return "\n".join(text if label.upper() in _NO_LABELS else f"{label}: {text}" for label, text in labelled)
 
 
 def readable_title(values: Mapping[str, Any]) -> str | None:

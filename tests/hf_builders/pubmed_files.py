@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,14 @@ def pubmed_set(*articles: str, deleted: Collection[int] = (), address: str = ADD
 def medline_set(*citations: str, deleted: Collection[int] = ()) -> str:
     head = f'<?xml version="1.0" encoding="UTF-8"?>\n{OF_2016}\n'
     return f"{head}<MedlineCitationSet>\n{''.join(citations)}{deletion(deleted)}</MedlineCitationSet>\n"
+
+
+def book_set(root: str, *books: str, deleted: Collection[int] = ()) -> str:
+    """Of a root for books alone; `BookDocumentSet` holds them without what stands around them."""
+    inside = "".join(books) + deletion(deleted).replace("DeleteCitation", "DeleteDocument")
+    if root == "BookDocumentSet":
+        inside = re.sub(r"</?PubmedBookArticle>|<PubmedBookData>.*?</PubmedBookData>", "", inside)
+    return f"<?xml version='1.0'?>\n<{root}>\n{inside}</{root}>\n"
 
 
 def write(path: Path, content: str) -> Path:

@@ -17,6 +17,7 @@ from tests.hf_builders.pubmed_files import (
     account_of,
     article,
     bare,
+    book_set,
     load,
     load_one,
     medline_set,
@@ -117,6 +118,16 @@ def test_what_a_citation_does_not_have_is_null_or_empty(tmp_path: Path) -> None:
         (
             'Sum <mml:math xmlns:mml="http://www.w3.org/1998/Math/MathML"><mml:mi>x</mml:mi></mml:math> of it',
             "Sum x of it",
+        ),
+        (
+            '<mml:math xmlns:mml="http://www.w3.org/1998/Math/MathML"><mml:mfrac><mml:mn>1</mml:mn><mml:mn>2</mml:mn>'
+            "</mml:mfrac></mml:math> an owl",
+            "12 an owl",
+        ),
+        (
+            '<mml:math xmlns:mml="http://www.w3.org/1998/Math/MathML"><mml:semantics><mml:mi>x</mml:mi>'
+            '<mml:annotation encoding="TeX">{x}</mml:annotation></mml:semantics></mml:math> owls',
+            "x owls",
         ),
         ("\xa0", None),
     ],
@@ -237,6 +248,25 @@ def test_an_abstract_without_labels_has_none_in_any_view_and_nlms_word_for_that_
     assert load(tmp_path, "text")["text"][:] == ["Owls.\nOne.\nTwo.\nThree."]
 
 
+@pytest.mark.parametrize(
+    ("label", "line"),
+    [
+        ("BACKGROUND:", "BACKGROUND: Owls."),
+        ("Aim :", "Aim: Owls."),
+        ("Aim: nights", "Aim: nights: Owls."),
+        ("Unlabelled", "Owls."),
+        ("UNLABELLED:", "Owls."),
+        (":", "Owls."),
+    ],
+)
+def test_a_label_stays_as_it_is_and_is_read_with_one_colon(tmp_path: Path, label: str, line: str) -> None:
+    abstract = f'<Abstract><AbstractText Label="{label}">Owls.</AbstractText></Abstract>'
+    (row,) = load_one(tmp_path, article(99000001, "Title.", abstract=abstract))
+    assert row["abstract"] == [{"label": label, "category": None, "text": "Owls."}]
+    assert load(tmp_path, "text")["text"][:] == [f"Title.\n{line}"]
+    assert load(tmp_path, "instruction")["input"][:] == [line]
+
+
 def test_another_abstract_is_never_the_abstract(tmp_path: Path) -> None:
     other = (
         "<OtherAbstract Type='Publisher' Language='spa'><AbstractText Label='META'>Contar.</AbstractText>"
@@ -309,8 +339,41 @@ def test_a_chapter_of_a_book_is_a_citation_too(tmp_path: Path) -> None:
         "keywords": ["owl"],
         "doi": "10.5555/c",
     }
-    assert (book["title"], book["authors"][0]["last_name"]) == ("The Book of Owls", "Editor")
+    assert (book["title"], book["authors"]) == ("The Book of Owls", [])
     assert load(tmp_path, "text")["text"][0] == "Nightly Owls\nOwls at length."
+
+
+def named(name: str, **attributes: str) -> str:
+    given = "".join(f" {key}={value!r}" for key, value in attributes.items())
+    return f"<Author{given}><LastName>{name}</LastName></Author>"
+
+
+def test_authors_are_neither_editors_nor_erroneous_names_beside_the_corrected_ones(tmp_path: Path) -> None:
+    editors = f"<AuthorList Type='editors'>{named('Editor')}</AuthorList>"
+    own = f"<AuthorList Type='authors'>{named('Okapi')}</AuthorList>"
+    chapter = CHAPTER.replace("99000005", "{pmid}")
+    corrected = f"<AuthorList>{named('Okpai', ValidYN='N')}{named('Okapi', ValidYN='Y')}{named('Tapir')}</AuthorList>"
+    loaded = load_one(
+        tmp_path,
+        chapter.format(pmid=99000001, title="", authors=""),
+        chapter.format(pmid=99000002, title="", authors=editors),
+        chapter.format(pmid=99000003, title="", authors=editors + own),
+        chapter.format(pmid=99000004, title="", authors="").replace("editors", "authors"),
+        article(99000005, article=corrected),
+        article(99000006, article=editors),
+    )
+    assert [[author["last_name"] for author in row["authors"]] for row in loaded] == [
+        [], [], ["Okapi"], ["Editor"], ["Okapi", "Tapir"], []
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("root", ["PubmedBookArticleSet", "BookDocumentSet"])
+def test_a_file_of_books_alone_gives_the_same_rows(tmp_path: Path, root: str) -> None:
+    book = CHAPTER.format(title="<ArticleTitle>Nightly Owls</ArticleTitle>", authors="")
+    write(tmp_path / "alone" / "books.xml", book_set(root, book))
+    (row,) = load(tmp_path / "alone")
+    assert (row["pmid"], row["title"], row["doi"]) == ("99000005", "Nightly Owls", "10.5555/c")
+    assert [row] == list(load_one(tmp_path / "mixed", book))
 
 
 class TestSample:

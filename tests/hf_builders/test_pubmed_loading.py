@@ -94,11 +94,11 @@ def test_a_version_that_is_not_given_is_the_first(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("<eSummaryResult/>",
-         "a.xml: the root is <eSummaryResult>, expected <PubmedArticleSet> or <MedlineCitationSet>; is it a file of "
-         "another dataset?"),
+         "a.xml: the root is <eSummaryResult>, expected <PubmedArticleSet> or <MedlineCitationSet> or "
+         "<PubmedBookArticleSet> or <BookDocumentSet>; is it a file of another dataset?"),
         (pubmed_set(),
-         "a.xml: the root is <PubmedArticleSet>, and nothing in it is <PubmedArticle>, <PubmedBookArticle>, "
-         "<DeleteCitation>; is it a file of another dataset?"),
+         "pubmed: no row is left for 'train' of a.xml; 0 read; a header or brackets alone are no rows: put some in, "
+         "or leave the file out"),
         (pubmed_set(article(99000001))[:-40],
          "a.xml:5: the XML is broken here (unclosed token); get the file again"),
         (pubmed_set(article(99000001)).replace("</Language>", ""),
@@ -119,6 +119,24 @@ def test_a_file_that_cannot_be_read_is_our_error(tmp_path: Path, content: str, m
     with pytest.raises(SourceError) as error:
         load(tmp_path, on_bad_row="quarantine")
     assert str(error.value) == message
+
+
+def test_a_file_without_citations_among_others_is_told_and_the_rest_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "a.xml", pubmed_set(article(99000001)))
+    write(tmp_path / "b.xml", "<?xml version='1.0'?><PubmedArticleSet/>")
+    write(tmp_path / "c.xml", pubmed_set(article(99000003)))
+    write(tmp_path / "d.xml", pubmed_set(deleted=[99000003]))
+    loaded = load(tmp_path)
+    assert loaded["pmid"][:] == ["99000001"]
+    account = account_of(loaded)
+    assert (account.read, account.left_out) == (2, {"deleted": 1})
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "b.xml: holds no citation, as when efetch was asked for PMIDs it does not have"
+    ]
+    for options in ({"streaming": True}, {"num_proc": 2, "cache_dir": str(tmp_path / "two")}):
+        assert list(load(tmp_path, **options)) == list(loaded)
 
 
 def test_an_archive_that_breaks_off_is_our_error(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def checked_columns(record: Element) -> dict[str, Any]:
                 }.items()
             }
             for author in article.iterfind("AuthorList/Author")
+            if author.get("ValidYN") != "N"
         ],
         "publication_types": texts(article.iterfind("PublicationTypeList/PublicationType")),
         "mesh_headings": [
@@ -247,7 +248,7 @@ def test_every_real_abstract_asks_for_its_title_and_headings(shared_realdata: Ca
         if not row["abstract"]:
             continue
         lines = [
-            part["text"] if part["label"] in (None, "UNLABELLED") else f"{part['label']}: {part['text']}"
+            part["text"] if part["label"] in (None, "UNLABELLED") else f"{part['label'].rstrip(': ')}: {part['text']}"
             for part in row["abstract"]
         ]
         title = asked[f"{row['pmid']}/abstract_to_title"]

@@ -20,9 +20,11 @@ from hf_builders.pubmed.pmid_scan import PATHS_OF_PMIDS, Scan, scan
 from hf_builders.pubmed.versions import count_unknown_deletions, find_losers
 from hf_builders.sources import SourceFile
 from tests.hf_builders.pubmed_files import (
+    CHAPTER,
     account_of,
     article,
     bare,
+    book_set,
     load,
     medline_set,
     pubmed_set,
@@ -86,6 +88,15 @@ def test_a_deletion_is_of_its_own_file_and_of_those_before_but_not_of_those_behi
     account = account_of(loaded)
     assert (account.read, account.kept, account.left_out) == (7, 2, {"deleted": 4, "superseded": 1})
     assert list(load(tmp_path, streaming=True)) == list(loaded)
+
+
+def test_books_are_deleted_too(tmp_path: Path) -> None:
+    book = CHAPTER.format(title="", authors="")
+    write(tmp_path / "a.xml", book_set("BookDocumentSet", book, book.replace("99000005", "99000006")))
+    write(tmp_path / "b.xml", book_set("BookDocumentSet", deleted=[99000005]))
+    loaded = load(tmp_path)
+    assert loaded["pmid"][:] == ["99000006"]
+    assert account_of(loaded).left_out == {"deleted": 1}
 
 
 def test_deletions_of_what_no_file_holds_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
