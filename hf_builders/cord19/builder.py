@@ -15,7 +15,7 @@ from hf_builders.cord19 import metadata, parse
 from hf_builders.cord19.duplicates import mark_duplicates
 from hf_builders.cord19.metadata import Row, read_rows, tell_unknown_columns
 from hf_builders.cord19.papers import abstract_to_title, paper_of, prose_of, rank_of
-from hf_builders.cord19.parse_files import find_parses, is_parse_file
+from hf_builders.cord19.parse_files import find_parses, is_packed_release, is_parse_file
 from hf_builders.corpus_builder import CorpusBuilder, Record
 from hf_builders.errors import SourceError
 from hf_builders.locations import OfficialFile
@@ -37,12 +37,14 @@ class Builder(CorpusBuilder):
     source_features = Features({**metadata.FEATURES, **parse.FEATURES})
     tasks: ClassVar = {"abstract_to_title": abstract_to_title}
     official_files = (
-        OfficialFile("metadata.csv", "train"),
+        OfficialFile("metadata.csv", "train", also="all_sources_metadata*.csv"),  # its name in the first release
         *(
             OfficialFile(f"{name}.tar", "train", part=_PARSES, is_optional=True)
             for name in ("document_parses", *_OLD_ARCHIVES)
         ),
         OfficialFile("*.json", "train", part=_PARSES, also="*.json", is_optional=True),
+        # Never read: found so that the error can say to unpack it.
+        OfficialFile("cord-19_*.tar", "train", part=_PARSES, also="cord-19_*.tar", is_optional=True),
     )
     how_to_get = (
         "download a release, cord-19_YYYY-MM-DD.tar.gz, from "
@@ -57,9 +59,28 @@ class Builder(CorpusBuilder):
 
     def _split_generators(self, dl_manager: DownloadManager) -> list[SplitGenerator]:
         assert self.sources is not None, "there is no official download"
-        rows_of = self.files_of_rows(self.sources)
+        self._check_tables(self.sources)
+        download = dl_manager.download_config
+        root = Path(download.cache_dir or datasets.config.DOWNLOADED_DATASETS_PATH)
+        for packed in filter(is_packed_release, self.sources):
+            logger.info(f"{packed.name}: is not opened, there is a metadata.csv beside it")
+        parse_files = [file for file in self.sources if is_parse_file(file) and not is_packed_release(file)]
+        cache = root / datasets.config.EXTRACTED_DATASETS_DIR
+        self._parses = find_parses(parse_files, cache, unpack_again=download.force_extract)
+        if not len(self._parses):
+            logger.warning("cord19: there are no parses, so no paper has a body; document_parses.tar.gz holds them")
+        generators: list[SplitGenerator] = super()._split_generators(dl_manager)
+        return generators
+
+    def _check_tables(self, sources: list[SourceFile]) -> None:
+        rows_of = self.files_of_rows(sources)
         if not rows_of:
-            names = told([source.name for source in self.sources])
+            for packed in filter(is_packed_release, sources):
+                raise SourceError(
+                    f"{packed.path}: is a whole release as it was downloaded, and is not opened; unpack it "
+                    "(tar -xf), and point data_dir at the folder with its metadata.csv"
+                )
+            names = told([source.name for source in sources])
             raise SourceError(f"cord19: {names} holds parses only; expected metadata.csv beside them")
         if len({source.split for source in rows_of}) < len(rows_of):
             names = told([source.name for source in rows_of])
@@ -67,15 +88,6 @@ class Builder(CorpusBuilder):
         for source in rows_of:
             with told_as_source_error(source):
                 tell_unknown_columns(source)
-        download = dl_manager.download_config
-        root = Path(download.cache_dir or datasets.config.DOWNLOADED_DATASETS_PATH)
-        parse_files = [source for source in self.sources if is_parse_file(source)]
-        cache = root / datasets.config.EXTRACTED_DATASETS_DIR
-        self._parses = find_parses(parse_files, cache, unpack_again=download.force_extract)
-        if not len(self._parses):
-            logger.warning("cord19: there are no parses, so no paper has a body; document_parses.tar.gz holds them")
-        generators: list[SplitGenerator] = super()._split_generators(dl_manager)
-        return generators
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
         # Two passes: only then is it known which row of a paper has the most of it. Bad rows are told in the second.

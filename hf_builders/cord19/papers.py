@@ -11,7 +11,7 @@ from hf_builders.cord19.parse_files import ParseFiles
 from hf_builders.corpus_builder import Exchange
 from hf_builders.sources import SourceFile
 
-_PARENT = ":::"  # "Organism ::: Methods" is the part Organism of the section Methods
+_PARENT = ":::"  # the innermost stands first: "Organism ::: Methods" is Organism in the section Methods
 
 
 def paper_of(row: Row, parses: ParseFiles) -> tuple[dict[str, Any], list[str]]:

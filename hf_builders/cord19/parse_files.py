@@ -55,6 +55,12 @@ def is_parse_file(file: SourceFile) -> bool:
     return file.name.endswith((".json", *_ARCHIVES))
 
 
+def is_packed_release(file: SourceFile) -> bool:
+    """Whether it is an archive of all that a release has, as `cord-19_2022-06-02.tar.gz`."""
+    name = _name_on_disk(file)
+    return name.startswith("cord-19_") and name.endswith(_ARCHIVES)
+
+
 def find_parses(files: Iterable[SourceFile], cache: Path, *, unpack_again: bool) -> ParseFiles:
     """The parses in these files, of which the archives are unpacked first.
 

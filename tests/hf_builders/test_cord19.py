@@ -142,6 +142,12 @@ def test_the_first_release_has_other_ids(tmp_path: Path) -> None:
     assert load(folder)["cord_uid"][:] == [None] * 6
 
 
+def test_the_table_of_the_first_release_is_found_by_its_own_name(tmp_path: Path) -> None:
+    folder = write_release(tmp_path, FIRST, [{"doi": "10.9/a", "title": "A"}, {"title": "B"}])
+    (folder / "metadata.csv").rename(folder / "all_sources_metadata_2020-03-13.csv")
+    assert load(folder, "text")["id"][:] == ["doi:10.9/a", "all_sources_metadata_2020-03-13.csv#2"]
+
+
 def test_a_column_of_no_release_we_know_is_told_and_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = write_release(tmp_path, f"{FINAL},mood,weather", [{**FULL, "mood": "good"}])
     with caplog.at_level(logging.WARNING), pytest.MonkeyPatch.context() as patch:
@@ -400,3 +406,13 @@ def test_every_real_text_holds_all_paragraphs_in_order(shared_realdata: Callable
             assert found >= 0
             position, num_paragraphs = found + len(part.strip()), num_paragraphs + 1
     assert num_paragraphs > 50
+
+
+@pytest.mark.realdata
+def test_in_a_real_section_the_innermost_part_stands_first(shared_realdata: Callable[[str], Path]) -> None:
+    folder = shared_realdata("cord19")
+    (paper,) = (paper for paper in load(folder) if paper["parse_file"] == "PMC140314.xml.json")
+    assert "Organism ::: Methods" in [paragraph["section"] for paragraph in paper["body"]]
+    (text,) = (row["text"] for row in load(folder, "text") if row["id"] == paper["cord_uid"])
+    assert "\n\nMethods\n\nOrganism\n\nWe obtained rhinovirus" in text
+    assert "\n\nMethods\n\n" not in text.partition("\n\nOrganism\n\n")[2]

@@ -392,6 +392,24 @@ def test_an_archive_that_is_none_or_of_something_else_is_refused(
     assert unpacked_in(tmp_path / "cache") == []
 
 
+def test_a_release_left_packed_is_told_to_be_unpacked(tmp_path: Path) -> None:
+    release = write_tar(tmp_path / "cord-19_2022-06-02.tar.gz", {"2022-06-02/metadata.csv": "x"})
+    for named in ({"data_dir": tmp_path}, {"data_files": str(release)}):
+        with pytest.raises(SourceError) as error:
+            hf_builders.load_dataset("cord19", **named)
+        assert str(error.value) == (
+            f"{release}: is a whole release as it was downloaded, and is not opened; unpack it (tar -xf), and point "
+            "data_dir at the folder with its metadata.csv"
+        )
+
+
+def test_a_packed_release_beside_what_was_unpacked_is_not_opened(tmp_path: Path) -> None:
+    write_release(tmp_path / "2022-06-02", FINAL, ROWS, PARSES)
+    (tmp_path / "cord-19_2022-06-02.tar.gz").write_bytes(b"<html>")
+    assert body_of(load(tmp_path, cache_dir=tmp_path / "cache")) == EXPECTED
+    assert unpacked_in(tmp_path / "cache") == []
+
+
 def test_a_cut_off_archive_is_refused_and_not_taken_for_a_whole_one_later(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "release", FINAL, ROWS)
     many = {f"document_parses/pdf_json/{n:040d}.json": pdf_parse("", ("", f"{n}" * n)) for n in range(200)}
