@@ -172,7 +172,7 @@ def _clean_table(
     place = np.where(np.isnan(dropped_by), -1, dropped_by).astype(np.int32)
     # A question or an answer that is gone leaves no dialogue, whichever step took the last of it.
     rows = np.repeat(np.arange(len(table)), np.diff(texts.offsets))
-    gone = np.unique(rows[is_blank(cleaned.texts).to_numpy(zero_copy_only=False)])
+    gone = np.unique(rows[is_blank(cleaned.texts).to_numpy(zero_copy_only=False) & texts.is_needed])
     place[gone[place[gone] < 0]] = len(names) - 1
     reasons = names.take(pa.array(place, mask=place < 0))
     return texts.put_back(cleaned.texts), reasons, cleaned.counts

@@ -10,16 +10,20 @@ import pyarrow.compute as pc
 
 from hf_builders.views import is_blank
 
+ROLES = ("system", "user", "assistant", "tool", "observation")
 _MESSAGES = ("messages", "conversations")
-_TEXTS = ("text", "instruction", "input", "output", "system", "history")
-"""Columns of texts, or of lists of them at any depth."""
+_SPEAKERS = {"instruction": "user", "input": "user", "output": "assistant", "system": "system"}
+"""Columns of one text each, and who says it."""
+_PAIRS = "history"  # a list of rounds, each of a question and an answer
+_OPTIONAL = ("input", "system")
+"""Columns that may be empty."""
 
 
 class RecordTexts:
     """Every text of n records that is not blank, in the order of the records.
 
     >>> table = pa.table({"id": ["a", "b"], "instruction": ["甲", "乙"], "input": ["", "丙"], "output": ["丁", "戊"]})
-    >>> texts = RecordTexts(table, roles=())
+    >>> texts = RecordTexts(table, roles=("user", "assistant"))
     >>> texts.values.to_pylist(), texts.offsets.tolist()
     (['甲', '丁', '乙', '丙', '戊'], [0, 2, 5])
     >>> texts.put_back(pc.utf8_replace_slice(texts.values, 0, 1, "某"))["input"].to_pylist()
@@ -36,6 +40,9 @@ class RecordTexts:
         self.values: pa.Array = pa.concat_arrays(flat).take(pa.array(self._order))
         self.offsets = np.append(0, np.cumsum(np.bincount(rows, minlength=len(table)))).astype(np.int64)
         """n + 1 places: where the texts of each record begin, and the end."""
+        needed = [np.full(len(leaves.rows), leaves.name not in _OPTIONAL) for leaves in self._columns]
+        self.is_needed = np.concatenate(needed or [np.empty(0, bool)])[self._order]
+        """Which of them a record cannot do without."""
 
     def _column(self, name: str) -> pa.Array:
         return self._table[name].combine_chunks()
@@ -53,7 +60,7 @@ class RecordTexts:
 
 def _names(table: pa.Table) -> Iterator[str]:
     for field in table.schema:
-        if field.name in (*_MESSAGES, *_TEXTS):
+        if field.name in (*_MESSAGES, *_SPEAKERS, _PAIRS, "text"):
             yield field.name
 
 
@@ -66,11 +73,8 @@ class _Leaves:
         while pa.types.is_list(flat.type):
             rows = rows[pc.list_parent_indices(flat).to_numpy()]
             flat = flat.flatten()
-        is_meant = np.ones(len(flat), dtype=bool)
+        is_meant = pc.is_in(_speakers(name, flat, column), pa.array([*roles, ""])).to_numpy(zero_copy_only=False)
         if pa.types.is_struct(flat.type):
-            is_meant = pc.is_in(pc.struct_field(flat, "role"), pa.array(roles, pa.string())).to_numpy(
-                zero_copy_only=False
-            )
             flat = pc.struct_field(flat, "content")
         self._flat = flat
         self._is_meant = is_meant & ~is_blank(flat).to_numpy(zero_copy_only=False)
@@ -79,6 +83,17 @@ class _Leaves:
 
     def put_back(self, texts: pa.Array) -> pa.Array:
         return _with_leaves(self._column, pc.replace_with_mask(self._flat, pa.array(self._is_meant), texts))
+
+
+def _speakers(name: str, flat: pa.Array, column: pa.Array) -> pa.Array:
+    """Who says each of the texts of a column; nobody says a plain text."""
+    if pa.types.is_struct(flat.type):
+        return pc.struct_field(flat, "role")
+    if name != _PAIRS:
+        return pa.repeat(_SPEAKERS.get(name, ""), len(flat))
+    lengths = pc.fill_null(pc.list_value_length(column.flatten()), 0).to_numpy(zero_copy_only=False)
+    place = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return pa.array(["user", "assistant"]).take(pa.array(place % 2))
 
 
 def _with_leaves(array: pa.Array, leaves: pa.Array) -> pa.Array:

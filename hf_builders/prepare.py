@@ -214,7 +214,8 @@ def _facts(
     splits: dict[str, SplitSummary] | dict[str, WindowSummary],
     digest: str,
 ) -> dict[str, Any]:
-    libraries = dict.fromkeys([*_LIBRARIES, engine])
+    steps = config.clean.parsed([]) if config.clean else []
+    libraries = dict.fromkeys([*_LIBRARIES, engine, *sorted({name for step in steps for name in step.libraries()})])
     return {
         "format": 1,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hf_builders.cleaned_texts import ROLES
 from hf_builders.cleaning import parse_steps
 from hf_builders.cleaning_step import Step
-from hf_builders.errors import ConfigError, OptionError
+from hf_builders.errors import ConfigError, OptionError, did_you_mean
 from hf_builders.quarantine import OnBadRow
 from hf_builders.table_text import RowTemplate
 from hf_builders.train_sections import TrainSection
@@ -61,7 +62,7 @@ class CleanSection:
     steps: list[Any] = field(default_factory=list)
     """In their order: the name of a step, or one name with its options."""
     roles: list[str] = field(default_factory=lambda: ["system", "user", "assistant"])
-    """Whose messages; what a tool says is left as it is."""
+    """Whose texts, also in the view `instruction`; what a tool says is left as it is."""
     template: str | None = None
     """Makes texts of the rows of the view `source`, before any step; see `hf_builders.table_text`."""
     columns: dict[str, Any] = field(default_factory=dict)
@@ -183,6 +184,9 @@ class RunConfig:
         faults: list[str] = []
         clean.parsed(faults)
         yield from faults
+        for role in clean.roles:
+            if role not in ROLES:
+                yield f"clean.roles: {role!r} is no role{did_you_mean(str(role), ROLES)}"
         if clean.template is not None:
             try:
                 RowTemplate(clean.template, clean.columns)

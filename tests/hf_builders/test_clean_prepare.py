@@ -113,6 +113,32 @@ def test_a_text_of_which_nothing_is_left_takes_its_row_with_it(adgen: Path, tmp_
     assert json.loads(line) == {"id": "train.json:2", "reason": "clean.cleaned_to_nothing"}
 
 
+def test_an_input_of_which_nothing_is_left_is_empty_and_takes_no_row_with_it(tmp_path: Path) -> None:
+    row = {"instruction": "总结这个网页。", "input": "https://a.cn/b", "output": "一个网页。"}
+    (tmp_path / "faq.json").write_text(json.dumps([row], ensure_ascii=False), encoding="utf-8")
+    config = RunConfig(
+        dataset=DatasetSection(name="instructions", view="instruction", data_files=str(tmp_path / "faq.json")),
+        clean=CleanSection(steps=["urls"]),
+        tokenize=TokenizeSection(tokenizer=TOKENIZER),
+        output=OutputSection(dir=str(tmp_path / "out")),
+    )
+    assert prepare(config).splits["train"].rows_kept == 1
+
+
+@pytest.mark.parametrize("view", ["messages", "conversations", "instruction"])
+def test_only_the_texts_of_the_roles_asked_for_are_cleaned(adgen: Path, tmp_path: Path, view: str) -> None:
+    steps = [{"unicode": {"form": "full_width"}}]
+    prepared = prepare(config_of(adgen, tmp_path / view, view, steps=steps, roles=["user"]))
+    assert "ＡＢＣ" in texts_of(prepared)["train.json:1"]
+    assert prepared.splits["train"].cleaned[0].changed == 0
+
+
+def test_the_manifest_names_the_libraries_that_cleaned(adgen: Path, tmp_path: Path) -> None:
+    ftfy = pytest.importorskip("ftfy", reason="the step needs the extra clean")
+    prepared = prepare(config_of(adgen, tmp_path / "out", steps=["mojibake"]))
+    assert read_manifest(prepared.folder)["versions"]["ftfy"] == ftfy.__version__
+
+
 def test_steps_that_leave_no_record_are_refused_and_nothing_is_written(adgen: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError) as error:
         prepare(config_of(adgen, tmp_path / "out", steps=[{"length": {"min_chars": 100}}]))
@@ -175,6 +201,12 @@ output: {{dir: out}}
             "tokenize: {tokenizer: x}",
             "run.yaml: clean.steps[0]: 'whitspace' is no step; did you mean 'whitespace'?\n"
             "run.yaml: clean.steps[1].length.min_char: unknown key; did you mean 'min_chars'?\n",
+        ),
+        (
+            "messages",
+            "{steps: [whitespace], roles: [asistant]}",
+            "tokenize: {tokenizer: x}",
+            "run.yaml: clean.roles: 'asistant' is no role; did you mean 'assistant'?\n",
         ),
         ("messages", "{steps: []}", "tokenize: {tokenizer: x}", "run.yaml: clean.steps is empty; name a step"),
         (

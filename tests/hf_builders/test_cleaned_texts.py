@@ -43,6 +43,16 @@ def test_only_messages_of_the_roles_asked_for_are_texts() -> None:
     ]
 
 
+def test_columns_and_rounds_have_speakers_too() -> None:
+    table = pa.table(
+        {"id": ["x"], "instruction": ["i"], "input": ["p"], "output": ["o"], "system": ["s"], "history": [[["q", "a"]]]}
+    )
+    for roles, expected in ((["user"], ["i", "p", "q"]), (["assistant"], ["o", "a"]), (["system"], ["s"]), ([], [])):
+        assert RecordTexts(table, roles).values.to_pylist() == expected
+    assert RecordTexts(table, ROLES).is_needed.tolist() == [True, False, True, False, True, True]
+    assert RecordTexts(pa.table({"text": ["t"]}), []).values.to_pylist() == ["t"]
+
+
 def test_a_table_without_texts_stays_as_it_is() -> None:
     table = pa.table({"id": ["x"], "title": ["t"]})
     texts = RecordTexts(table, ROLES)
