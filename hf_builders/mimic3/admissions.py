@@ -81,7 +81,7 @@ def _record(admission: dict[str, Any], lookups: Lookups) -> Record:
 def _age(admitted: str | None, born: str | None) -> int | None:
     """Whole years at admission, which are 300 and more where the publisher hides that someone is over 89.
 
-    >>> _age("2164-10-23 21:09:00", "2094-03-05 00:00:00"), _age("2164-03-04 21:09:00", "2094-03-05 00:00:00")
+    >>> _age("2199-02-03 04:05:06", "2129-02-03 00:00:00"), _age("2199-02-02 04:05:06", "2129-02-03 00:00:00")
     (70, 69)
     """
     if admitted is None or born is None or admitted[:10] < born[:10]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from datasets import DownloadManager, Features, SplitGenerator
@@ -15,7 +15,7 @@ from hf_builders.errors import OptionError, SourceError
 from hf_builders.locations import OfficialFile
 from hf_builders.mimic3 import admissions, notes
 from hf_builders.mimic3.lookups import Lookups
-from hf_builders.mimic3.tables import TABLES, table_of
+from hf_builders.mimic3.tables import TABLES, is_header_alone, is_other_table, table_of
 from hf_builders.mimic3.tasks import admission_to_diagnoses, note_to_codes
 from hf_builders.quarantine import Quarantine
 from hf_builders.schema import CORPUS_VIEWS
@@ -26,6 +26,10 @@ logger = get_logger(__name__)
 
 _TABLE_OF_TASK = {"admission_to_diagnoses": "ADMISSIONS", "note_to_codes": "NOTEEVENTS"}
 _TABLES_OF_TEXT = {"admissions": ["ADMISSIONS"], "notes": ["NOTEEVENTS"], "both": ["ADMISSIONS", "NOTEEVENTS"]}
+_ACCESS = (
+    "get access to MIMIC-III at https://physionet.org/content/mimiciii/1.4/ (a course and a data use agreement) and "
+    "download its tables"
+)
 
 
 @dataclass
@@ -33,7 +37,7 @@ class MimicConfig(CorpusConfig):
     text_from: Literal["both", "admissions", "notes"] = "both"
     """What the view `text` holds: admissions as text, notes, or what is there of the two."""
     deidentified: Literal["keep", "placeholder"] = "keep"
-    """The marks of de-identification in notes (`[**2151-7-16**]`): as they are, or as `[DATE]`."""
+    """The marks of de-identification in notes (`[**2199-2-3**]`): as they are, or as `[DATE]`."""
     note_categories: list[str] | None = None
     """Only notes of these categories; by default all, and for questions discharge summaries."""
 
@@ -51,10 +55,7 @@ class Builder(CorpusBuilder):
     official_files = tuple(
         OfficialFile(f"{table}.csv", "train", part=table, also=f"{table.lower()}.csv") for table in TABLES
     )
-    how_to_get = (
-        "get access to MIMIC-III at https://physionet.org/content/mimiciii/1.4/ (a course and a data use agreement) "
-        "and download its tables, or take the open demo, https://physionet.org/content/mimiciii-demo/1.4/"
-    )
+    how_to_get = f"{_ACCESS}, or take the open demo, https://physionet.org/content/mimiciii-demo/1.4/"
     num_official_rows = 58_976
     num_sample_rows = 150
     num_records_per_table = 1_000
@@ -79,16 +80,24 @@ class Builder(CorpusBuilder):
         return notes.FEATURES if self.config.name == "notes" else super().features()
 
     def files_of_rows(self, sources: list[SourceFile]) -> list[SourceFile]:
-        _check_no_table_is_there_twice(sources)
-        there = {table_of(source) for source in sources}
+        found = [source for source in sources if not is_other_table(source)]
+        _check_no_table_is_there_twice(found)
+        there = {table_of(source) for source in found}
         wanted, is_choice = self._tables_of_view()
         absent = [table for table in wanted if table not in there]
         if len(absent) == len(wanted) or (absent and is_choice):
             raise SourceError(
                 f"mimic3: {self._what_was_asked()} needs {told(absent)}.csv, and there is only "
-                f"{told([source.name for source in sources])}; {self.how_to_get}"
+                f"{told([source.name for source in sources])}; "
+                f"{_ACCESS if absent == ['NOTEEVENTS'] else self.how_to_get}"
             )
-        chosen = [source for source in sources if table_of(source) in wanted]
+        chosen = [source for source in found if table_of(source) in wanted]
+        without = [source.name for source in chosen if table_of(source) == "NOTEEVENTS" and is_header_alone(source)]
+        if without and (is_choice or len(without) == len(chosen)):
+            raise SourceError(
+                f"mimic3: {self._what_was_asked()} needs notes, and {told(without)} is a header alone: the open demo "
+                f"has no notes; {_ACCESS}"
+            )
         # Admissions look into every table that notes look into.
         self._teller = min(chosen, key=lambda source: (table_of(source) != "ADMISSIONS", source.index)).index
         return chosen
@@ -109,6 +118,13 @@ class Builder(CorpusBuilder):
 
     def _split_generators(self, dl_manager: DownloadManager) -> list[SplitGenerator]:
         generators = super()._split_generators(dl_manager)
+        passed_over = [source for source in self.looked_up if is_other_table(source)]
+        if passed_over:
+            self.looked_up = [source for source in self.looked_up if source not in passed_over]
+            logger.warning(
+                f"mimic3: passed over {told([source.name for source in passed_over])}; the tables that are read are "
+                f"{', '.join(TABLES)}"
+            )
         sources = [source for each in generators for source in each.gen_kwargs["sources"]]
         is_sample = all(Path(source.path).is_relative_to(Path(__file__).parent) for source in sources)
         if not dl_manager.is_streaming and not is_sample:
@@ -148,9 +164,8 @@ def _is_note(values: Mapping[str, Any]) -> bool:
 
 
 def _check_no_table_is_there_twice(sources: Sequence[SourceFile]) -> None:
-    """`admissions.csv` beside `admissions.csv.gz`, say, would give every record twice."""
+    """`admissions.csv` beside `admissions.csv.gz`, say, would give each record twice, a copy of the codes each code."""
     found: dict[tuple[str, str], SourceFile] = {}
     for source in sources:
-        name = PurePosixPath(source.member or source.path).name.removesuffix(".gz")
-        if (twin := found.setdefault((source.split, name), source)) is not source:
+        if (twin := found.setdefault((source.split, table_of(source)), source)) is not source:
             raise SourceError(f"mimic3: {twin.name} and {source.name} are the same table; leave one of them out")

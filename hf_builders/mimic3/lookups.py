@@ -96,8 +96,8 @@ class Lookups:
     """What other tables say about a patient or an admission."""
 
     def __init__(self, sources: Sequence[SourceFile], tables: Collection[str], bad_rows: Quarantine) -> None:
-        by_place = {(source.path, source.member): source for source in sources}  # one may be there for several splits
-        files = {table: [each for each in by_place.values() if table_of(each) == table] for table in tables}
+        by_content = {(source.sha256, source.member): source for source in sources}  # one may be there for each split
+        files = {table: [each for each in by_content.values() if table_of(each) == table] for table in tables}
         self._tables = {table: read_grouped(found, table, bad_rows) for table, found in files.items() if found}
 
     def rows(self, table: str, key: str) -> list[dict[str, Any]]:

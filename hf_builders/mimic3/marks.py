@@ -25,7 +25,7 @@ _KINDS = tuple((placeholder, re.compile(pattern)) for placeholder, pattern in _P
 def replace_marks(text: str) -> str:
     """The text with a placeholder for each mark; one that is not closed stays as it is.
 
-    >>> replace_marks("Mr. [**Known lastname 7**] came to [**Hospital1 18**] on [**2151-7-16**]; [**open")
+    >>> replace_marks("Mr. [**Known lastname 7**] came to [**Hospital9 77**] on [**2199-2-3**]; [**open")
     'Mr. [NAME] came to [HOSPITAL] on [DATE]; [**open'
     """
     return _MARK.sub(lambda mark: f"[{placeholder_of(mark[1])}]", text)
@@ -34,7 +34,7 @@ def replace_marks(text: str) -> str:
 def placeholder_of(label: str) -> str:
     """What the publisher's words inside a mark say stood there; a line may end between them.
 
-    >>> [placeholder_of(label) for label in ("Known\\nlastname 7", "Telephone/Fax (1) 123", "7-16", "Attending Info ")]
+    >>> [placeholder_of(label) for label in ("Known\\nlastname 7", "Telephone/Fax (1) 99123", "2-3", "Attending Info ")]
     ['NAME', 'PHONE', 'DATE', 'OTHER']
     """
     words = " ".join(label.lower().split())

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 
 from hf_builders.csv_reader import read_csv, read_header
+from hf_builders.encodings import source_encoding
 from hf_builders.errors import SourceError
 from hf_builders.quarantine import BadRow, Quarantine
-from hf_builders.sources import Rows, SourceFile
+from hf_builders.sources import Rows, SourceFile, told_as_source_error
 from hf_builders.views import column
 
 
@@ -36,7 +37,7 @@ FLAG = Kind("^[01]?$", "bad_flag", "0, 1 or nothing")
 TIME = Kind(
     f"^([0-9]{{4}}-({_DAY})( {_HOUR})?)?$",
     "bad_time",
-    "a time as in '2164-10-23 21:09:00', or nothing (a spreadsheet that saves the table writes times its own way: take "
+    "a time as in '2199-02-03 04:05:06', or nothing (a spreadsheet that saves the table writes times its own way: take "
     "the table as published)",
 )
 
@@ -84,6 +85,17 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
 }
 """The columns that are read of each table; the official files have `row_id` besides, and a file may have more."""
 
+OTHER_TABLES = frozenset({
+    "CALLOUT", "CAREGIVERS", "CHARTEVENTS", "CPTEVENTS", "DATETIMEEVENTS", "D_CPT", "D_ITEMS", "D_LABITEMS",
+    "DRGCODES", "ICUSTAYS", "INPUTEVENTS_CV", "INPUTEVENTS_MV", "LABEVENTS", "MICROBIOLOGYEVENTS", "OUTPUTEVENTS",
+    "PROCEDUREEVENTS_MV", "SERVICES", "TRANSFERS",
+})  # fmt: skip
+"""The tables of the publisher that are not read."""
+
+
+def is_other_table(source: SourceFile) -> bool:
+    return PurePosixPath(source.name).name.partition(".")[0].upper() in OTHER_TABLES
+
 
 def table_of(source: SourceFile) -> str:
     """The table a file is, by its name.
@@ -101,13 +113,20 @@ def table_of(source: SourceFile) -> str:
     return table
 
 
+def is_header_alone(source: SourceFile) -> bool:
+    """Whether a file has one line and nothing below it, as the notes of the open demo."""
+    with told_as_source_error(source), source.open() as file:
+        return bool(file.readline().strip()) and not any(line.strip() for line in file)
+
+
 def read_table(source: SourceFile, table: str, bad_rows: Quarantine) -> Iterator[Rows]:
     """The rows of a table with the columns in `TABLES`, all text; one whose cells are not of their kinds is a bad row.
 
     Raises:
         SourceError: a column is missing, or there twice.
     """
-    header = read_header(source)
+    encoding = source_encoding(source)  # for which the whole file is read
+    header = read_header(source, encoding)
     names = [name.lower() for name in header]
     missing = [name for name in TABLES[table] if name not in names]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -117,7 +136,7 @@ def read_table(source: SourceFile, table: str, bad_rows: Quarantine) -> Iterator
             f"{source.name}:1: the header {what}; {table} of MIMIC-III has {', '.join(TABLES[table])}, and this file "
             f"{','.join(header)!r:.300}; is it a table of another database?"
         )
-    for rows in read_csv(source, names, bad_rows, dict(zip(header, names, strict=True))):
+    for rows in read_csv(source, names, bad_rows, dict(zip(header, names, strict=True)), encoding):
         yield _without_bad_cells(Rows(rows.table.select(list(TABLES[table])), rows.ids), table, bad_rows)
 
 

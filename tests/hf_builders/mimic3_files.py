@@ -44,7 +44,7 @@ TABLES: dict[str, list[str]] = {
     "DIAGNOSES_ICD": ["1,900,8001,2,01999", "2,900,8001,1,42898", "3,900,8001,3,0418", "4,901,8002,,"],
     "PROCEDURES_ICD": ["1,900,8001,1,0099"],
     "PRESCRIPTIONS": [
-        "1,900,8001,,2150-03-01 00:00:00,2150-03-04 00:00:00,MAIN,Velocorin ,,,VELO10,007001,0,10 mg Tab,5-10,mg,1-2,"
+        "1,900,8001,,2150-03-01 00:00:00,2150-03-04 00:00:00,MAIN,Velocorin ,,,VELO10,097001,0,10 mg Tab,5-10,mg,1-2,"
         "TAB,PO",
         "2,900,8001,77001,2150-03-02 00:00:00,,BASE,Salt Water 0.9%,Salt Water,Salt Water,SALT,,00012345678,1000mL Bag,"
         "1000,mL,1000,mL,IV",
@@ -62,6 +62,15 @@ TABLES: dict[str, list[str]] = {
     ],
 }
 
+OTHERS = dict.fromkeys(
+    (f"{name}.csv" for name in (
+        "CALLOUT", "CAREGIVERS", "CHARTEVENTS", "CPTEVENTS", "DATETIMEEVENTS", "D_CPT", "D_ITEMS", "D_LABITEMS",
+        "DRGCODES", "ICUSTAYS", "INPUTEVENTS_CV", "INPUTEVENTS_MV", "LABEVENTS", "MICROBIOLOGYEVENTS", "OUTPUTEVENTS",
+        "PROCEDUREEVENTS_MV", "SERVICES", "TRANSFERS",
+    )),
+    "row_id\n1\n",
+)  # fmt: skip
+"""The files of the tables that are not read."""
 VIEWS = ("source", "text", "messages", "instruction", "notes")
 FIRST: dict[str, Any] = {
     "hadm_id": "8001",
@@ -125,7 +134,7 @@ FIRST: dict[str, Any] = {
             "drug_name_poe": None,
             "drug_name_generic": None,
             "formulary_drug_cd": "VELO10",
-            "gsn": "007001",
+            "gsn": "097001",
             "ndc": None,
             "prod_strength": "10 mg Tab",
             "dose_val_rx": "5-10",

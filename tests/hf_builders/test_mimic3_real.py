@@ -184,6 +184,26 @@ def test_two_processes_streaming_zips_and_the_other_header_give_the_same(folder:
 
 
 @pytest.mark.realdata
+def test_no_drug_code_or_title_of_the_sample_is_real(tables: dict[str, list[Row]]) -> None:
+    sample = Path(hf_builders.__file__).parent / "mimic3" / "sample"
+    num_checked = 0
+    for names, columns in (
+        (["PRESCRIPTIONS"], ["drug", "drug_name_poe", "drug_name_generic", "formulary_drug_cd", "gsn", "ndc"]),
+        (["DIAGNOSES_ICD", "D_ICD_DIAGNOSES"], ["icd9_code"]),
+        (["PROCEDURES_ICD", "D_ICD_PROCEDURES"], ["icd9_code"]),
+        (["D_ICD_DIAGNOSES"], ["short_title", "long_title"]),
+        (["D_ICD_PROCEDURES"], ["short_title", "long_title"]),
+    ):
+        invented = [row for name in names for row in _read(sample / f"{name}.csv")]
+        real = [row for name in names for row in tables[name]]
+        for column in columns:
+            words = {row[column.upper()].strip() for row in invented} - {"", "0"}
+            assert words.isdisjoint(row[column].strip() for row in real), (names, column)
+            num_checked += len(words)
+    assert num_checked > 800
+
+
+@pytest.mark.realdata
 def test_every_admission_is_a_text_that_names_all_its_codes(folder: Path, tables: dict[str, list[Row]]) -> None:
     codes_by_admission = _by([*tables["DIAGNOSES_ICD"], *tables["PROCEDURES_ICD"]], "hadm_id")
     rows = hf_builders.load_dataset("mimic3", "text", data_dir=str(folder))["train"]

@@ -7,16 +7,18 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 import hf_builders
 from hf_builders import Account, OptionError, RowError, SourceError
 from hf_builders.dataset_facts import dataset_facts
+from hf_builders.encodings import detect_encoding
 from hf_builders.quarantine import read_sources
 from tests.hf_builders.mimic3_files import (
     FIRST,
+    OTHERS,
     TABLES,
     VIEWS,
     account_of,
@@ -82,6 +84,76 @@ class TestFiles:
             "mimic3: admissions.csv and admissions.csv.gz are the same table; leave one of them out"
         )
 
+    @pytest.mark.parametrize(
+        ("view", "table", "name"),
+        [
+            ("source", "ADMISSIONS", "x/admissions.csv"),
+            ("source", "ADMISSIONS", "ADMISSIONS_part2.csv"),
+            ("source", "DIAGNOSES_ICD", "x/diagnoses_icd.csv"),
+            ("source", "DIAGNOSES_ICD", "DIAGNOSES_ICD_copy.csv"),
+            ("notes", "NOTEEVENTS", "x/NoteEvents.csv"),
+        ],
+    )
+    def test_a_table_that_is_named_twice_is_refused_whatever_its_names(
+        self, view: str, table: str, name: str, folder: Path
+    ) -> None:
+        (folder / "x").mkdir()
+        (folder / name).write_bytes((folder / f"{table}.csv").read_bytes())
+        wanted = dict.fromkeys(("ADMISSIONS.csv", "NOTEEVENTS.csv", f"{table}.csv", name))
+        with pytest.raises(SourceError) as error:
+            hf_builders.load_dataset("mimic3", view, data_files=[str(folder / each) for each in wanted])
+        twin = Path(name).name
+        assert str(error.value) == f"mimic3: {table}.csv and {twin} are the same table; leave one of them out"
+
+    def test_a_copy_that_another_split_names_is_joined_once(self, folder: Path) -> None:
+        (folder / "x").mkdir()
+        (folder / "x" / "codes_DIAGNOSES_ICD.csv").write_bytes((folder / "DIAGNOSES_ICD.csv").read_bytes())
+        train = [str(folder / name) for name in ("ADMISSIONS.csv", "DIAGNOSES_ICD.csv")]
+        test = [str(folder / name) for name in ("ADMISSIONS.csv", "x/codes_DIAGNOSES_ICD.csv")]
+        loaded = hf_builders.load_dataset("mimic3", data_files={"train": train, "test": test})
+        assert {split: [len(row["diagnoses"]) for row in rows] for split, rows in loaded.items()} == {
+            "train": [3, 1],
+            "test": [3, 1],
+        }
+
+    @pytest.mark.parametrize("ending", ["", ".gz"])
+    def test_of_a_whole_download_named_by_a_pattern_the_other_tables_are_passed_over(
+        self, ending: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder = write(tmp_path / "1.4 ADMISSIONS", demo(TABLES) | OTHERS, zipped=bool(ending))
+        with caplog.at_level(logging.WARNING):
+            loaded = hf_builders.load_dataset("mimic3", data_files=str(folder / f"*.csv{ending}"))["train"]
+        assert loaded.to_list() == rows_of(write(tmp_path / "tables", demo(TABLES)))
+        told = [record.message for record in caplog.records if "passed over" in record.message]
+        assert told == [
+            "mimic3: passed over CALLOUT.csv, CAREGIVERS.csv, CHARTEVENTS.csv, CPTEVENTS.csv, DATETIMEEVENTS.csv and "
+            "13 more; the tables that are read are ADMISSIONS, NOTEEVENTS, PATIENTS, DIAGNOSES_ICD, PROCEDURES_ICD, "
+            "PRESCRIPTIONS, D_ICD_DIAGNOSES, D_ICD_PROCEDURES"
+        ]
+        sources = read_sources(Path(loaded.cache_files[0]["filename"]).parent)
+        assert sorted(source["name"] for source in sources) == sorted(demo(TABLES))
+
+    def test_tables_that_are_not_read_make_no_load(self, tmp_path: Path) -> None:
+        folder = write(tmp_path, {"D_ITEMS.csv": "row_id\n1\n"})
+        with pytest.raises(SourceError) as error:
+            hf_builders.load_dataset("mimic3", data_files=str(folder / "*.csv"))
+        assert str(error.value) == (
+            "mimic3: the view 'source' needs ADMISSIONS.csv, and there is only D_ITEMS.csv; get access to MIMIC-III at "
+            "https://physionet.org/content/mimiciii/1.4/ (a course and a data use agreement) and download its tables, "
+            "or take the open demo, https://physionet.org/content/mimiciii-demo/1.4/"
+        )
+
+    def test_the_encoding_of_a_table_is_found_out_once(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        detected = []
+
+        def detect(file: IO[bytes]) -> str:
+            detected.append(file.name)
+            return detect_encoding(file)
+
+        monkeypatch.setattr("hf_builders.encodings.detect_encoding", detect)
+        assert len(list(load(folder, "notes", streaming=True)["train"])) == 3
+        assert detected == [str(folder / "NOTEEVENTS.csv")]
+
     def test_the_tables_looked_up_are_part_of_the_account_and_of_the_cache_key(self, folder: Path) -> None:
         cache = Path(load(folder)["train"].cache_files[0]["filename"]).parent
         names = [source["name"] for source in read_sources(cache)]
@@ -109,11 +181,12 @@ class TestFiles:
         folder = write(tmp_path, demo({name: lines for name, lines in kept.items() if name != absent}))
         with pytest.raises(SourceError) as error:
             load(folder, options.pop("name"), **options)
-        there = "NOTEEVENTS.csv, PATIENTS.csv" if absent == "ADMISSIONS" else "ADMISSIONS.csv, PATIENTS.csv"
+        is_in_demo = absent == "ADMISSIONS"
+        there = "NOTEEVENTS.csv, PATIENTS.csv" if is_in_demo else "ADMISSIONS.csv, PATIENTS.csv"
         assert str(error.value) == (
             f"mimic3: {asked}, and there is only {there}; get access to MIMIC-III at "
-            "https://physionet.org/content/mimiciii/1.4/ (a course and a data use agreement) and download its tables, "
-            "or take the open demo, https://physionet.org/content/mimiciii-demo/1.4/"
+            "https://physionet.org/content/mimiciii/1.4/ (a course and a data use agreement) and download its tables"
+            + (", or take the open demo, https://physionet.org/content/mimiciii-demo/1.4/" if is_in_demo else "")
         )
 
     def test_without_notes_what_nobody_asked_for_by_name_is_not_missed(self, tmp_path: Path) -> None:
@@ -125,20 +198,44 @@ class TestFiles:
         folder = write(tmp_path, demo(with_rows(NOTEEVENTS=[])))
         for options in ({}, {"num_proc": 2}):
             assert len(rows_of(folder, "text", **options)) == 2
+        assert [row["id"] for row in rows_of(folder, "messages")] == ["admission-8001/admission_to_diagnoses"]
+
+    @pytest.mark.parametrize(
+        ("view", "options", "asked"),
+        [
+            ("notes", {}, "the view 'notes'"),
+            ("notes", {"streaming": True}, "the view 'notes'"),
+            ("notes", {"validation": 0.2}, "the view 'notes'"),
+            ("text", {"text_from": "notes"}, "the view 'text' with text_from='notes'"),
+            ("messages", {"tasks": ["note_to_codes"]}, "the view 'messages' with tasks=['note_to_codes']"),
+        ],
+    )
+    @pytest.mark.parametrize("zipped", [False, True])
+    def test_who_asks_the_demo_for_notes_is_told_that_it_has_none(
+        self, view: str, options: dict[str, Any], asked: str, zipped: bool, tmp_path: Path
+    ) -> None:
+        folder = write(tmp_path, demo(with_rows(NOTEEVENTS=[])), zipped)
+        with pytest.raises(SourceError) as error:
+            load(folder, view, **options)
+        assert str(error.value) == (
+            f"mimic3: {asked} needs notes, and NOTEEVENTS.csv is a header alone: the open demo has no notes; get "
+            "access to MIMIC-III at https://physionet.org/content/mimiciii/1.4/ (a course and a data use agreement) "
+            "and download its tables"
+        )
+
+    def test_notes_that_are_no_file_at_all_are_not_taken_for_the_demo(self, tmp_path: Path) -> None:
+        folder = write(tmp_path, demo(TABLES) | {"NOTEEVENTS.csv": ""})
         with pytest.raises(SourceError) as error:
             load(folder, "notes")
-        assert str(error.value) == (
-            "mimic3: no row is left for 'train' of NOTEEVENTS.csv; 0 read; a header or brackets alone are no rows: put "
-            "some in, or leave the file out"
-        )
+        assert str(error.value) == "NOTEEVENTS.csv: the file is empty; get it again, or leave it out"
 
 
 class TestBadInput:
     @pytest.mark.parametrize(
         ("name", "line", "place", "reason", "fact"),
         [
-            ("ADMISSIONS", TABLES["ADMISSIONS"][0].replace("8001,2150-03-01 14:05:00", "8003,3/5/94 0:00"),
-             "ADMISSIONS.csv#3", "bad_time", "admittime is '3/5/94 0:00'; expected a time as in '2164-10-23 21:09:00', "
+            ("ADMISSIONS", TABLES["ADMISSIONS"][0].replace("8001,2150-03-01 14:05:00", "8003,2/3/99 4:05"),
+             "ADMISSIONS.csv#3", "bad_time", "admittime is '2/3/99 4:05'; expected a time as in '2199-02-03 04:05:06', "
              "or nothing (a spreadsheet that saves the table writes times its own way: take the table as published)"),
             ("ADMISSIONS", TABLES["ADMISSIONS"][0].replace("8001,2150-03-01 14:05:00", "8003,2150-02-30 14:05:00"),
              "ADMISSIONS.csv#3", "bad_time", None),
