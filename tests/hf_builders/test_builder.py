@@ -18,6 +18,7 @@ from datasets import Dataset, load_dataset
 
 import hf_builders
 from hf_builders import Account, HfBuildersError, OptionError, RowError, SourceError
+from tests.hf_builders.peak_memory import PEAK_MIB, needs_peak_memory
 
 ADGEN, MEDICAL = "hf_builders/adgen", "hf_builders/chinese_medical_dialogue"
 GOOD_LINE = '{"content": "类型#裙", "summary": "一条好裙子。"}\n'
@@ -429,6 +430,7 @@ def test_many_processes_may_load_the_same_data_at_once(
     assert [code for _, code in results] == [0] * 4, results
 
 
+@needs_peak_memory
 def test_memory_stays_far_below_the_size_of_the_file(tmp_path: Path, run_python: Callable[..., str]) -> None:
     title, ask, answer = "高血压能吃党参吗" * 5, "我有高血压，\n" * 60, "可以，但要听医生的。" * 30
     row = f'内科,{title},"{ask}",{answer}\n'.encode("gb18030")
@@ -438,11 +440,11 @@ def test_memory_stays_far_below_the_size_of_the_file(tmp_path: Path, run_python:
         for _ in range(num_rows // 100):
             file.write(row * 100)
     peak = run_python(
-        "import resource, hf_builders, datasets\n"
+        "import hf_builders, datasets\n"
         "hf_builders.load_dataset('chinese_medical_dialogue', sample=True)\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"before = {PEAK_MIB}\n"
         f"loaded = hf_builders.load_dataset('chinese_medical_dialogue', 'messages', data_dir={str(tmp_path)!r})\n"
         f"assert len(loaded['train']) == {num_rows // 100 * 100}\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)"
+        f"print({PEAK_MIB} - before)"
     )
     assert int(peak) < 450, "MiB more than with the sample, Arrow file in the page cache included"

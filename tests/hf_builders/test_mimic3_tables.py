@@ -29,6 +29,7 @@ from tests.hf_builders.mimic3_files import (
     with_rows,
     write,
 )
+from tests.hf_builders.peak_memory import PEAK_MIB, needs_peak_memory
 
 
 @pytest.fixture
@@ -357,6 +358,7 @@ class TestCredentialed:
         assert told.endswith("keep that folder to yourself, or name another with cache_dir=")
 
 
+@needs_peak_memory
 def test_memory_stays_far_below_the_size_of_the_notes(tmp_path: Path, run_python: Callable[..., str]) -> None:
     folder = write(tmp_path / "mimic", demo({name: lines for name, lines in TABLES.items() if name != "NOTEEVENTS"}))
     text = "\n".join(f'line {n} of a note about [**Known lastname 7**], of whom it ""says"" little' for n in range(90))
@@ -366,11 +368,11 @@ def test_memory_stays_far_below_the_size_of_the_notes(tmp_path: Path, run_python
         for n in range(num_notes):
             file.write(f'{n},900,8001,2150-01-01,,,Nursing,Report,,,"{n}\n{text}"\n')
     peak = run_python(
-        "import resource, hf_builders, datasets\n"
+        "import hf_builders, datasets\n"
         "hf_builders.load_dataset('mimic3', 'notes', sample=True)\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"before = {PEAK_MIB}\n"
         f"loaded = hf_builders.load_dataset('mimic3', 'notes', data_dir={str(folder)!r})\n"
         f"assert len(loaded['train']) == {num_notes}\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)"
+        f"print({PEAK_MIB} - before)"
     )
     assert int(peak) < 350, "MiB more than with the sample, Arrow file in the page cache included"
