@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
@@ -102,19 +103,38 @@ def _converter(opencc: Any, config: str) -> Callable[[str], str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Simplified(TextStep):
-    """Traditional Chinese becomes simplified, phrase by phrase (OpenCC): 頭髮 → 头发, 後來 → 后来, 皇后 stays."""
+    """Traditional Chinese becomes simplified, phrase by phrase (OpenCC): 頭髮 → 头发, 後來 → 后来, 皇后 stays.
+
+    Texts that are simplified already may be harmed. `t2s` was seen to change the drug 磺胺甲噁唑 to 磺胺甲恶唑, and in
+    names 李兴乾 to 李兴干, 新昇 to 新升, 湊湊 to 凑凑: leave the step out for such texts, or list them in `keep`.
+    """
 
     name: ClassVar[str] = "simplified"
 
     config: Literal["t2s", "tw2s", "tw2sp", "hk2s"] = "t2s"
     """OpenCC's: from its own standard, Taiwan's, Taiwan's with the words of the mainland (軟體 → 软件), Hong Kong's."""
+    keep: list[str] = field(default_factory=list)
+    """Texts that stay wherever they are found, such as `噁唑` or `李兴乾`. No phrase reaches across one of them."""
 
     def libraries(self) -> tuple[str, ...]:
         return ("opencc",)
 
+    def contradictions(self) -> Iterator[str]:
+        for text in self.keep:
+            if not text.strip():
+                yield f"keep: {text!r} is blank; name a text that stays"
+
     def clean(self, texts: pa.Array) -> pa.Array:
+        convert = _converter(self.load("opencc"), self.config)
+        # Of two that begin at the same character, the longer one.
+        kept = "|".join(map(re.escape, sorted(filter(str.strip, self.keep), key=len, reverse=True)))
+        pieces = re.compile(f"({kept})")
+
+        def convert_between(text: str) -> str:
+            return "".join(each if number % 2 else convert(each) for number, each in enumerate(pieces.split(text)))
+
         # No character tells by itself that a text stays: tw2sp changes 程式, which is simplified as it stands.
-        return rewrite(texts, r"[^\x00-\x7f]", _converter(self.load("opencc"), self.config))
+        return rewrite(texts, r"[^\x00-\x7f]", convert_between if kept else convert)
 
 
 @dataclass(frozen=True, kw_only=True)

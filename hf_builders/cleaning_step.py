@@ -55,14 +55,14 @@ class Step(ABC):
 class TextStep(Step):
     @abstractmethod
     def clean(self, texts: pa.Array) -> pa.Array:
-        """n strings as n strings; a null stays null."""
+        """n strings as n strings (`pa.StringArray`, to which `Cleaner` casts all others); a null stays null."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilterStep(Step):
     @abstractmethod
     def keeps(self, texts: pa.Array) -> pa.Array:
-        """Which of n strings stay: n booleans, null for null."""
+        """Which of n strings (`pa.StringArray`) stay: n booleans, null for null."""
 
 
 def apply_where(texts: pa.Array, pattern: str, change: Callable[[pa.Array], pa.Array]) -> pa.Array:

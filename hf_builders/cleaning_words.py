@@ -16,6 +16,9 @@ from hf_builders.cleaning_step import TextStep, rewrite
 _HAN = r"\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Letters of scripts that write words; an apostrophe is within a word.
 _WORD = re.compile(rf"[^\W\d_{_HAN}]+(?:['’][^\W\d_{_HAN}]+)*")
+# What is a stop word as a whole or not at all: `x-ray` is no `x`, and `B12` no `b`.
+_TOKEN_AND_BLANKS = re.compile(rf"([^\W_{_HAN}]+(?:['’‐‑_-][^\W_{_HAN}]+)*)[ \t]*")
+_CURLY = str.maketrans("’‐‑", "'--")
 _ANY_LETTER = r"\p{L}"
 
 
@@ -24,7 +27,10 @@ class StopWords(TextStep):
     """Words that stand in every text are removed. Unsuitable for generative fine-tuning.
 
     Chinese is cut into words by jieba (rjieba), and what stays is joined again. The blanks behind an English word go
-    with it. Of other scripts nothing is known.
+    with it. A word with hyphens, apostrophes or digits within, such as `x-ray` or `B12`, goes as a whole or stays.
+    `don’t` is the same as `don't`. Of other scripts nothing is known.
+
+    Negations are lost, for the usual lists have them: `No fever, not sick` becomes `fever, sick`.
     """
 
     name: ClassVar[str] = "stop_words"
@@ -49,11 +55,13 @@ class StopWords(TextStep):
         listed = self.load("stopwordsiso").stopwords(self.language) if self.words is None else self.words
         stop = frozenset(word.lower() for word in listed)
         if self.language == "en":
-            behind = re.compile(_WORD.pattern + r"[ \t]*")
+            stop = frozenset(word.translate(_CURLY) for word in stop if not word.isdigit())
             return rewrite(
                 texts,
                 _ANY_LETTER,
-                lambda text: behind.sub(lambda found: "" if found[0].rstrip().lower() in stop else found[0], text),
+                lambda text: _TOKEN_AND_BLANKS.sub(
+                    lambda found: "" if found[1].lower().translate(_CURLY) in stop else found[0], text
+                ),
             )
         cut: Callable[[str], list[str]] = self.load("rjieba").cut
         return rewrite(

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+import numpy as np
+
 ColumnType = Literal["text", "int", "float", "date", "datetime", "bool"]
 
-_DIRECTIVE = re.compile("%-?[A-Za-z%]")
-_TRUE, _FALSE = ("true", "1", "yes", "y", "是"), ("false", "0", "no", "n", "否")
+# Those of Python and of C99.
+_DIRECTIVE = re.compile("%(?:-?[aAbBcCdDeFfgGhHIjmMpRrSTuUVwWxXyYzZ]|%)")
+_TRUE, _FALSE = ("true", "1", "1.0", "yes", "y", "是"), ("false", "0", "0.0", "no", "n", "否")
+# `0,125` is one eighth in half of Europe, and `1,23` is no number of thousands.
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})"
+    r"(?:(?P<sign>[-/.])(?P<month>[0-9]{1,2})(?P=sign)(?P<day>[0-9]{1,2})"
+    r"|年(?P<month2>[0-9]{1,2})月(?P<day2>[0-9]{1,2})日|(?P<month3>[0-9]{2})(?P<day3>[0-9]{2}))"
+    r"(?:(?:[Tt]|[ \t]+|(?<=日))(?P<time>[0-9].*))?"
+)
 
 
 def cell_writer(kind: ColumnType, option: str) -> Callable[[Any], str]:
@@ -44,6 +55,8 @@ def _write_text(value: object) -> str:
 def _number(value: object, expected: str) -> Decimal:
     # A float becomes what Python shows, 0.1 and not the 55 digits it is stored as.
     text = repr(value) if isinstance(value, float) else str(value).strip()
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
     try:
         number = Decimal(text) if not isinstance(value, bool) and "_" not in text else None
     except InvalidOperation:
@@ -59,7 +72,7 @@ def _write_int(value: object) -> str:
     number = _number(value, "a whole number")
     if number != number.to_integral_value():
         raise ValueError(f"{value!r:.60} is not a whole number")
-    return f"{number.to_integral_value():f}"
+    return _unsigned_zero(f"{number.to_integral_value():f}")
 
 
 def _write_float(value: object, decimals: int | None) -> str:
@@ -69,10 +82,27 @@ def _write_float(value: object, decimals: int | None) -> str:
     """
     number = _number(value, "a number")
     if decimals is not None:
-        return f"{number:.{decimals}f}"
+        return _unsigned_zero(f"{number:.{decimals}f}")
     text = f"{number:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
+    return _unsigned_zero(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _unsigned_zero(text: str) -> str:
+    return text if text.strip("-0.") else text.lstrip("-")
+
+
+def shortest_floats(cells: Iterable[Any]) -> list[Any]:
+    """Cells of 32 bits, or lists of them, as the shortest number that is stored so; whole numbers as they are.
+
+    >>> shortest_floats([1.100000023841858, 16777217.0, [0.10000000149011612, None]])
+    [1.1, 16777217.0, [0.1, None]]
+    """
+    return [
+        shortest_floats(cell)
+        if isinstance(cell, list)
+        else (cell if cell is None or float(cell).is_integer() else float(str(np.float32(cell))))
+        for cell in cells
+    ]
 
 
 def _moment(value: object, expected: str) -> datetime.datetime:
@@ -82,13 +112,16 @@ def _moment(value: object, expected: str) -> datetime.datetime:
         return datetime.datetime(value.year, value.month, value.day)
     if isinstance(value, str):
         text = value.strip()
-        # Python 3.10 knows neither the Z nor dates without hyphens.
+        # Python 3.10 knows neither the Z nor dates without hyphens, no Python knows those without zeros.
         text = text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text
-        text = re.sub(r"\A(\d{4})(\d\d)(\d\d)(?!\d)", r"\1-\2-\3", text.replace("/", "-"))
-        try:
-            return datetime.datetime.fromisoformat(text)
-        except ValueError:
-            pass
+        if found := _DATE.fullmatch(text):
+            month, day = (found[name] or found[f"{name}2"] or found[f"{name}3"] for name in ("month", "day"))
+            time = found["time"] or "00:00"
+            time = f"0{time}" if time[1:2] == ":" else time
+            try:
+                return datetime.datetime.fromisoformat(f"{found['year']}-{month:0>2}-{day:0>2}T{time}")
+            except ValueError:
+                pass
     raise ValueError(f"{value!r:.60} is not {expected} in ISO form")
 
 
@@ -102,6 +135,18 @@ def _strftime(moment: datetime.date, format: str) -> str:
         return f"{moment.year:04d}" if found[0] == "%Y" else moment.strftime(found[0])
 
     return _DIRECTIVE.sub(write, format)
+
+
+def directive_fault(format: str) -> str:
+    """What is wrong with a format of `strftime`, or nothing.
+
+    >>> directive_fault("%Y年%Q")
+    "'%Q' is no directive of a date; write a percent sign as %%"
+    >>> directive_fault("%Y %-d 100%%")
+    ''
+    """
+    unknown = [each for each in re.findall("%-?.?", format) if not _DIRECTIVE.fullmatch(each)]
+    return f"{unknown[0]!r} is no directive of a date; write a percent sign as %%" if unknown else ""
 
 
 def _write_bool(value: object, words: str) -> str:

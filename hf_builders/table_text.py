@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hf_builders.errors import OptionError, did_you_mean
-from hf_builders.table_cells import ColumnType, cell_writer, is_empty
+from hf_builders.table_cells import ColumnType, cell_writer, directive_fault, is_empty, shortest_floats
 
+_TYPES = get_args(ColumnType)
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<field>[^{}\n]*)\}|[{}]|[^{}]+")
 
 
@@ -45,9 +46,10 @@ class RowTemplate:
     A field is `{column}`, `{column:type}` or `{column:type:option}`; `{{` and `}}` are braces. Types and their options:
 
     - `text` (default): as it is;
-    - `int`: a whole number, also from text or from `65.0`;
+    - `int`: a whole number, also from `65.0`, and from text such as `1,000`;
     - `float`: as short as it is exact, never `1e-07`, never with `.0`; the option is a number of decimals;
-    - `date`, `datetime`: ISO, `2180-05-06` and `2180-05-06 22:23:00`; the option is a format such as `%Y年%m月%d日`;
+    - `date`, `datetime`: ISO, `2180-05-06` and `2180-05-06 22:23:00`; the option is a format such as `%Y年%m月%d日`.
+      `2180/5/6`, `2180.5.6`, `2180年5月6日` and `21800506` are read too, not `5/6/2180`, which could be two days;
     - `bool`: `true` or `false`; the option is two words, `是/否`. 1 and 0, yes and no, y and n, 是 and 否 are read too.
 
     A list is written item by item. Null, NaN, text of white space only and a list without items are no value: `null`
@@ -78,6 +80,9 @@ class RowTemplate:
     ) -> None:
         self._null, self._separator = null, separator
         types = dict(columns or {})
+        for name, kind in types.items():
+            if kind not in _TYPES:
+                raise OptionError(f"columns: {name}: {_no_type(kind)}")
         self._lines = [_parse_line(line, types) for line in template.split("\n")]
         fields = [piece for line in self._lines for piece in line if isinstance(piece, _Field)]
         self.columns = list(dict.fromkeys(each.column for each in fields))
@@ -85,7 +90,9 @@ class RowTemplate:
             raise OptionError(f"template: {template!r:.60} has no field; write a column as {{name}}")
         for name in types:
             if name not in self.columns:
-                raise OptionError(f"columns: {name!r} is no field of the template{did_you_mean(name, self.columns)}")
+                raise OptionError(
+                    f"columns: {name!r} is no field of the template{did_you_mean(str(name), self.columns)}"
+                )
 
     def render(self, table: pa.Table) -> RowTexts:
         """The text of each of n rows.
@@ -126,16 +133,19 @@ class RowTemplate:
         """The n texts of a field, null where there is no value, and the cells that have no text."""
         write = cell_writer(field.type, field.option)
         kind = column.type
-        if pa.types.is_nested(kind) and not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        if pa.types.is_nested(kind) and not is_list:
             raise OptionError(f"template: column {field.column!r} is {kind}, which has no text; take a field of it")
         if pa.types.is_timestamp(kind) and kind.unit == "ns":
             column = column.cast(pa.timestamp("us", kind.tz), safe=False)  # Python's have no nanoseconds
-        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        if is_list:
             cells, places = column.to_pylist(), range(len(column))
         else:  # Each distinct value is written once.
             distinct = column.combine_chunks()
             distinct = distinct if isinstance(distinct, pa.DictionaryArray) else distinct.dictionary_encode()
             cells, places = distinct.dictionary.to_pylist(), distinct.indices.to_pylist()
+        if (kind.value_type if is_list or pa.types.is_dictionary(kind) else kind) == pa.float32():
+            cells = shortest_floats(cells)
         texts: list[str | None] = []
         facts: dict[int, str] = {}
         for number, cell in enumerate(cells):
@@ -165,11 +175,8 @@ def _parse_field(text: str, types: Mapping[str, ColumnType]) -> _Field:
     column, _, rest = text.partition(":")
     written, _, option = rest.partition(":")
     kind = written or types.get(column, "text")
-    if kind not in get_args(ColumnType):
-        known = get_args(ColumnType)
-        raise OptionError(
-            f"template: {{{text}}}: {kind!r} is no type{did_you_mean(kind, known)}; there are {', '.join(known)}"
-        )
+    if kind not in _TYPES:
+        raise OptionError(f"template: {{{text}}}: {_no_type(kind)}")
     if written and types.get(column, written) != written:
         raise OptionError(f"template: {{{text}}} and columns, which has {types[column]!r}, say two types")
     is_good = {
@@ -182,7 +189,14 @@ def _parse_field(text: str, types: Mapping[str, ColumnType]) -> _Field:
         raise OptionError(
             f"template: {{{text}}} is no field; expected {{column}}, {{column:type}} or {{column:type:option}}"
         )
+    if kind in ("date", "datetime") and (fault := directive_fault(option)):
+        raise OptionError(f"template: {{{text}}}: {fault}")
     return _Field(column, kind, option)  # type: ignore[arg-type]  # one of the known types
+
+
+def _no_type(kind: object) -> str:
+    shown, hint = ("empty", "") if kind is None else (repr(kind)[:60], did_you_mean(str(kind), _TYPES))
+    return f"{shown} is no type{hint}; there are {', '.join(_TYPES)}"
 
 
 def _all(conditions: list[pa.Array]) -> pa.Array:

@@ -30,6 +30,7 @@ EVERY_STEP: list[Step] = [
     Mojibake(lossy=True, quotes=True, html=True, width=True),
     Simplified(),
     Simplified(config="tw2sp"),
+    Simplified(keep=["軟"]),
     Punctuation(to="chinese"),
     Punctuation(to="chinese", stops_between=True),
     Punctuation(to="ascii"),
@@ -130,6 +131,7 @@ def test_all_faults_of_all_steps_are_told_with_their_places() -> None:
         {"html": {"keep": ["UNK"]}},
         {"stop_words": {"language": "en", "separator": " ", "words": []}},
         {"character_ratio": {"of": "han", "max": 1.5}},
+        {"simplified": {"keep": ["乾", " "]}},
         "control",
     ]
     assert parse_steps(values, "clean.steps", faults) == [Control()]
@@ -149,6 +151,7 @@ def test_all_faults_of_all_steps_are_told_with_their_places() -> None:
         "clean.steps[12].stop_words: words is empty; leave it out for the usual ones",
         "clean.steps[12].stop_words: separator goes with language: zh; English words have blanks between them",
         "clean.steps[13].character_ratio: max is 1.5; a share is from 0 to 1",
+        "clean.steps[14].simplified: keep: ' ' is blank; name a text that stays",
     ]
 
 

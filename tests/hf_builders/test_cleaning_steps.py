@@ -102,6 +102,16 @@ def test_traditional_chinese_becomes_simplified_by_phrases() -> None:
     unchanged(Simplified(), "后来头发干燥", "plain English 123", "", "ＡＢＣ，。é")
 
 
+def test_texts_named_stay_as_they_are_in_simplifying() -> None:
+    harmed = "磺胺甲噁唑，李兴乾，新昇，湊湊，後來"
+    assert cleaned(Simplified(), harmed) == "磺胺甲恶唑，李兴干，新升，凑凑，后来"
+    assert (
+        cleaned(Simplified(keep=["噁唑", "李兴乾", "新昇", "湊湊"]), harmed) == "磺胺甲噁唑，李兴乾，新昇，湊湊，后来"
+    )
+    assert cleaned(Simplified(keep=["噁", "噁唑後"]), "噁唑後來") == "噁唑後来"
+    assert cleaned(Simplified(keep=["(.)"]), "後(.)") == "后(.)"
+
+
 def test_words_of_taiwan_become_those_of_the_mainland_only_on_demand() -> None:
     assert cleaned(Simplified(config="t2s"), "滑鼠和軟體程式") == "滑鼠和软体程式"
     assert cleaned(Simplified(config="tw2s"), "裡面的軟體") == "里面的软体"
@@ -162,8 +172,44 @@ def test_options_of_whitespace() -> None:
 def test_addresses_go_up_to_chinese_and_closing_punctuation() -> None:
     assert cleaned(Urls(), "详见https://a.cn/b?c=1&d=%E5#e。谢谢") == "详见。谢谢"
     assert cleaned(Urls(), "见http://a.cn好，www.baidu.com，FTP://a.cn/x") == "见好，，"
-    assert cleaned(Urls(), "See https://en.wikipedia.org/wiki/A_(b), or (http://x.org/a).") == "See , or ()."
+    assert cleaned(Urls(), "See https://en.wikipedia.org/wiki/A_(b), or http://x.org/a.") == "See , or ."
+    assert cleaned(Urls(), "见https://a.cn/x[1]好，https://[::1]:80/a好") == "见好，好"
+    unchanged(Urls(), "以https://开头", "http:// ftp://，https:///x", "http://例子.cn")
     unchanged(Urls(), "baidu.com", "www.", "http:", "a@b.cn", "1.2.3", "v1.0/x", "awww.a.cn.b")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("见[链接](https://a.cn)。", "见链接。"),
+        ('![图](https://a.cn/x.png "题")好', "图好"),
+        ("[![图](https://a.cn/i.png)](https://b.cn)", "图"),
+        ("[a](<https://a.cn>)", "a"),
+        ("[https://a.cn](https://a.cn)", ""),
+        ("<https://a.cn>", ""),
+        ("证券时报（www.stcn.com）讯", "证券时报讯"),
+        ("(http://a.cn) [http://a.cn] 【 http://a.cn 】", "  "),
+        ("[链接]() (https://a.cn]", "[链接]() (]"),
+        ("[链接](/a) http://a.cn", "[链接](/a) "),
+        ("（网址：www.stcn.com）", "（网址：）"),
+    ],
+)
+def test_brackets_around_an_address_go_with_it(text: str, expected: str) -> None:
+    assert cleaned(Urls(), text) == expected
+
+
+def test_brackets_stay_around_what_replaces_an_address() -> None:
+    step = Urls(replacement="<网址>", emails=True)
+    assert cleaned(step, "[链接](https://a.cn)（www.stcn.com）") == "[链接](<网址>)（<网址>）"
+    assert cleaned(step, "[https://a.cn](https://a.cn) mailto:a@b.cn") == "[<网址>](<网址>) <网址>"
+
+
+def test_mail_goes_with_its_scheme_and_brackets() -> None:
+    step = Urls(emails=True)
+    assert cleaned(step, "mailto:a@b.cn") == cleaned(step, "[a@b.cn](mailto:a@b.cn)") == ""
+    assert cleaned(step, "张三<a@b.cn>，[写信](mailto:a@b.cn?subject=x)。MAILTO:a@b.cn?") == "张三，写信。?"
+    unchanged(step, "mailto:", "mailto:张三")
+    unchanged(Urls(), "[写信](mailto:a@b.cn)", "<a@b.cn>")
 
 
 def test_addresses_and_mail_are_replaced_on_demand() -> None:
@@ -181,6 +227,36 @@ def test_tags_go_and_their_text_stays() -> None:
     assert cleaned(Html(), "a<!-- 不\n见 -->b<script>if (a<b) {}</script>c<style>p{}</style>d") == "abcd"
     assert cleaned(Html(), "<!DOCTYPE html><html><title>题</title><body>文</body></html>") == "题\n文"
     assert cleaned(Html(), "<input disabled>x<hr />y") == "x\ny"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<p>头<o:p></o:p>痛<o:p>&nbsp;</o:p></p>", "头痛\xa0"),
+        ('<st1:place w:st="on">北京</st1:place><v:shape id="x"/>', "北京"),
+        ('<?xml version="1.0"?>a<?xml:namespace prefix = o ns = "urn:x" />b', "ab"),
+        ("x<![CDATA[1 < 2 <b>粗</b>]]>y", "x1 < 2 粗y"),
+        ("<![if !supportLists]>·<![endif]>", "·"),
+        ('头<svg width="1"><path d="M0 0"/><text>图</text></svg>痛', "头图痛"),
+        ("甲<SVG>\n <g><path d='M0'/></g>\n</SVG>乙<svg><path/></svg>丙", "甲乙丙"),
+        ("正文<script>var a = 1; if (a<b) {}", "正文"),
+        ("正文<script>\n$(function(){ x", "正文"),
+        ("正文<script async src='x.js'>window.dataLayer = 1", "正文"),
+        ("正文<script src=x.js>", "正文"),
+        ("正文<style type='text/css'>.a, p { color: red", "正文"),
+        ("<script>a()</script>正文<script>(function(){", "正文"),
+        ('<a href="x"class="y">链</a>', "链"),
+        ("<a href='x'class=y>链</a><input type='a'disabled>", "链"),
+    ],
+)
+def test_markup_of_office_xml_pictures_and_what_is_cut_off_goes(text: str, expected: str) -> None:
+    assert cleaned(Html(), text) == expected
+
+
+def test_what_is_like_it_stays() -> None:
+    unchanged(Html(), "<script> 是一个标签", "use the <script> tag", "<style>：样式", "<path> <image> <text>", "<m:n>")
+    unchanged(Html(), "<?php echo 1 ?>", "<![CDATA[ cut off", "a[0]]>b")
+    unchanged(Html(keep=["svg", "script"]), "<svg><path/></svg><script>var a = 1;")
 
 
 def test_text_with_angle_brackets_stays() -> None:
@@ -219,7 +295,16 @@ def test_stop_words_go_from_english_with_the_blank_behind_them() -> None:
     assert cleaned(StopWords(language="en"), "The patient is in the ward.") == "patient ward."
     step = StopWords(language="en", words=["The", "don't"])
     assert cleaned(step, "the theory, don't THE end") == "theory, end"
-    unchanged(StopWords(language="en"), "头痛三天", "123")
+    unchanged(StopWords(language="en"), "头痛三天", "123", "10")
+
+
+def test_a_stop_word_is_a_whole_word_with_its_hyphens_apostrophes_and_digits() -> None:
+    step = StopWords(language="en", words=["x", "b", "the", "don't", "no-one"])
+    assert cleaned(step, "the x-ray, B12 and 3b, don’t x DON'T no-one") == "x-ray, B12 and 3b, "
+    assert cleaned(StopWords(language="en", words=["don’t"]), "don't go") == "go"
+    assert cleaned(StopWords(language="en"), "an x-ray of the chest") == "x-ray chest"
+    assert cleaned(StopWords(language="en"), "No fever, not sick") == "fever, sick"
+    unchanged(step, "the_end", "o’the", "x‑ray")
 
 
 def test_words_become_stems() -> None:

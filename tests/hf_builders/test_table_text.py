@@ -64,6 +64,31 @@ def test_text_is_as_it_is_and_numbers_have_no_surprises() -> None:
     assert written("", pa.array(["a", "b", "a"]).dictionary_encode()) == ["a", "b", "a"]
 
 
+def test_numbers_of_32_bits_are_as_short_as_what_was_stored() -> None:
+    values = [1.1, 0.1, 16777216.0, 123456792.0, float("nan"), None]
+    shown = ["1.1", "0.1", "16777216", "123456792", None, None]
+    column = pa.array(values, pa.float32())
+    assert written("", column) == written(":float", column) == written("", column.dictionary_encode()) == shown
+    assert written(":float:3", column[:2]) == ["1.100", "0.100"]
+    assert written("", pa.array([[1.1, None], [2.5, 0.1]], pa.list_(pa.float32()))) == ["1.1", "2.5、0.1"]
+    assert written("", pa.chunked_array([column[:1], column[1:2]])) == ["1.1", "0.1"]
+
+
+def test_zero_has_no_sign() -> None:
+    assert written(":int", ["-0", "-0.0", "-10"]) == ["0", "0", "-10"]
+    assert written(":int", [-0.0]) == written("", [-0.0]) == ["0"]
+    assert written(":float:2", ["-0.00", "-0.001", "-0.01", "-0"]) == ["0.00", "0.00", "-0.01", "0.00"]
+
+
+def test_thousands_may_be_parted_by_commas() -> None:
+    texts = ["1,000", " -12,345,678 ", "+100,000"]
+    assert written(":int", texts) == written(":float", texts) == ["1000", "-12345678", "100000"]
+    assert written(":float", ["1,234.50"]) == ["1234.5"]
+    assert written("", ["1,000"]) == ["1,000"]
+    for text in ("1,00", "1000,000", "0,125", "1,000,00", ",100", "1，000", "1,000,"):
+        assert facts(":float", [text]) == [f"{text!r} is not a number"]
+
+
 def test_numbers_are_read_from_text_and_written_as_they_should_be() -> None:
     assert written(":int", ["65", " 65.0 ", "-3", "1e3"]) == ["65", "65", "-3", "1000"]
     assert written(":int", [2.0**60]) == ["1152921504606846976"]
@@ -79,12 +104,24 @@ def test_dates_and_times_are_iso_or_as_the_format_says() -> None:
     nanoseconds = pa.array([1_600_000_000_123_456_789], pa.timestamp("ns"))
     assert written(":datetime", nanoseconds) == ["2020-09-13 12:26:40"]
     assert written(":date:%Y", [datetime.date(33, 1, 1)]) == ["0033"]
+    assert written(":date:%-m %d %j %%d", [datetime.date(2024, 5, 6)]) == ["5 06 127 %d"]
+
+
+def test_dates_of_chinese_exports_are_read() -> None:
+    texts = ["2024/5/6", "2024-5-6", "2024.05.06", "2024.5.6", "2024年5月6日", "2024年05月06日", "20240506"]
+    assert written(":date", texts) == ["2024-05-06"] * 7
+    times = ["2024/5/6 9:05", "2024年5月6日 9:05:00", "2024年5月6日09:05", "2024.5.6  09:05", "2024-05-06T09:05"]
+    assert written(":datetime", times) == ["2024-05-06 09:05:00"] * 5
+    for text in ("5/6/2024", "24/5/6", "2024/5-6", "2024/13/1", "2024.5", "2024年5月", "202456", "20240506093000"):
+        assert facts(":date", [text]) == [f"{text!r} is not a date in ISO form"]
 
 
 def test_words_stand_for_true_and_false() -> None:
     assert written(":bool:有/无", [True, False, None]) == ["有", "无", None]
     assert written(":bool", ["是", "N", "1", "False"]) == ["true", "false", "true", "false"]
     assert written(":bool", [0, 1]) == ["false", "true"]
+    assert written(":bool", [0.0, 1.0, None]) == written(":bool", ["0.0", "1.0", ""]) == ["false", "true", None]
+    assert facts(":bool", [2.0, 0.5]) == ["2.0 is neither true nor false", "0.5 is neither true nor false"]
 
 
 def test_lists_are_joined_and_their_nulls_left_out() -> None:
@@ -125,8 +162,8 @@ def test_cells_of_another_type_are_told_by_row_and_the_row_has_no_text() -> None
 
 
 def test_what_is_no_number_is_told() -> None:
-    assert facts(":int", ["1,000", "1_000", "inf"]) == [
-        "'1,000' is not a whole number",
+    assert facts(":int", ["1,00", "1_000", "inf"]) == [
+        "'1,00' is not a whole number",
         "'1_000' is not a whole number",
         "'inf' is not a whole number",
     ]
@@ -144,10 +181,18 @@ def test_what_is_no_number_is_told() -> None:
         ("{a:float:x}", None, "is no field"),
         ("{a:bool:是}", None, "is no field"),
         ("{a:date:Y}", None, "is no field"),
+        ("{a:date:%Y年%Q}", None, "{a:date:%Y年%Q}: '%Q' is no directive of a date; write a percent sign as %%"),
+        ("{a:datetime:%H%}", None, "{a:datetime:%H%}: '%' is no directive"),
+        ("{a:date:%Y%中}", None, "'%中' is no directive"),
         ("{}", None, "is no field"),
         ("{a", None, "has a single '{'; write a brace as {{"),
         ("{a} }", None, "has a single '}'; write a brace as }}"),
         ("{a:int}", {"a": "text"}, "{a:int} and columns, which has 'text', say two types"),
+        ("{age}", {"age": 5}, "columns: age: 5 is no type; there are text, int, float, date, datetime, bool"),
+        ("{age}", {"age": None}, "columns: age: empty is no type; there are text, int,"),
+        ("{age}", {"age": ["int"]}, "columns: age: ['int'] is no type; did you mean 'int'?"),
+        ("{age}", {"age": "itn"}, "columns: age: 'itn' is no type; did you mean 'int'?; there are text, int,"),
+        ("{age}", {5: "int"}, "columns: 5 is no field of the template"),
         ("{age}", {"agee": "int"}, "columns: 'agee' is no field of the template; did you mean 'age'?"),
     ],
 )  # fmt: skip
