@@ -86,7 +86,7 @@ def _library_loops() -> list[tuple[Step, str, Loop | None]]:
     wide = {0x3000: " "} | {code + 0xFEE0: chr(code) for code in range(0x30, 0x7B) if chr(code).isalnum()}
     invisible = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u206f\ufeff]+")
     blanks = re.compile(r"[^\S\n]+")
-    english_stop = re.compile(word.pattern + r"[ \t]*")
+    english_stop = cleaning_words._TOKEN_AND_BLANKS
 
     def transform(text: str) -> str:
         try:
@@ -117,10 +117,10 @@ def _library_loops() -> list[tuple[Step, str, Loop | None]]:
         ),
         (
             StopWords(language="en"),
-            "re",
+            "re*",
             each(
                 lambda text: english_stop.sub(
-                    lambda found: "" if found[0].rstrip().lower() in stop["en"] else found[0], text
+                    lambda found: "" if found[1].replace("’", "'").lower() in stop["en"] else found[0], text
                 )
             ),
         ),
