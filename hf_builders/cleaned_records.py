@@ -67,10 +67,10 @@ def clean_records(
     splits, cleaned = datasets.DatasetDict(), {}
     for name, split in records.items():
         place = folder / f"cleaned-{key}-{name}"
-        if not place.with_suffix(".json").exists():
+        if not _file(place, ".json").exists():
             _write(name, split, cleaner, section, place)
-        counts = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
-        table = datasets.table.MemoryMappedTable.from_file(str(place.with_suffix(".arrow")))
+        counts = json.loads(_file(place, ".json").read_text(encoding="utf-8"))
+        table = datasets.table.MemoryMappedTable.from_file(str(_file(place, ".arrow")))
         info = split.info.copy()
         info.features = datasets.Features.from_arrow_schema(table.schema)
         splits[name] = datasets.Dataset(table, info=info, fingerprint=f"{key}{name}")
@@ -80,7 +80,7 @@ def clean_records(
                 f"{name}: clean drops all of {len(split):,} records ({reasons}); take the filters less tight"
             )
         cleaned[name] = CleanedSplit(
-            [StepCounts(**each) for each in counts["steps"]], counts["dropped"], place.with_suffix(".jsonl")
+            [StepCounts(**each) for each in counts["steps"]], counts["dropped"], _file(place, ".jsonl")
         )
     return splits, cleaned
 
@@ -95,11 +95,14 @@ def _key(section: CleanSection, cleaner: Cleaner) -> str:
     return digest.hexdigest()[:24]
 
 
+def _file(place: Path, ending: str) -> Path:
+    """A split may have a dot in its name, so that what is behind it is no ending."""
+    return place.with_name(f"{place.name}{ending}")
+
+
 def _write(name: str, split: datasets.Dataset, cleaner: Cleaner, section: CleanSection, place: Path) -> None:
     """The files of one split; the one with the counts comes last, and says that the others are whole."""
-    drafts = {
-        ending: place.with_name(f"{place.name}.{os.getpid()}.draft{ending}") for ending in (".arrow", ".jsonl", ".json")
-    }
+    drafts = {ending: _file(place, f".{os.getpid()}.draft{ending}") for ending in (".arrow", ".jsonl", ".json")}
     template = None if section.template is None else RowTemplate(section.template, section.columns)
     schema = (split.features if template is None else FEATURES["text"]).arrow_schema
     counts = [cleaner.zero_counts()]
@@ -124,7 +127,7 @@ def _write(name: str, split: datasets.Dataset, cleaner: Cleaner, section: CleanS
         summary = {"steps": [dataclasses.asdict(each) for each in sum_counts(counts)], "dropped": dict(dropped.counts)}
         drafts[".json"].write_text(json.dumps(summary, ensure_ascii=False), encoding="utf-8")
         for ending, draft in drafts.items():
-            draft.replace(place.with_suffix(ending))
+            draft.replace(_file(place, ending))
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)

@@ -139,6 +139,26 @@ def test_the_manifest_names_the_libraries_that_cleaned(adgen: Path, tmp_path: Pa
     assert read_manifest(prepared.folder)["versions"]["ftfy"] == ftfy.__version__
 
 
+def test_splits_with_dots_in_their_names_are_kept_apart(tmp_path: Path) -> None:
+    for name, answer in (("a", "好  的"), ("b", "不  好")):
+        rows = json.dumps([{"instruction": "问", "input": "", "output": answer}], ensure_ascii=False)
+        (tmp_path / f"{name}.json").write_text(rows, encoding="utf-8")
+    files = {f"part.{name}": str(tmp_path / f"{name}.json") for name in "ab"}
+    config = RunConfig(
+        dataset=DatasetSection(name="instructions", view="instruction", data_files=files),
+        clean=CleanSection(steps=["whitespace"]),
+        tokenize=TokenizeSection(tokenizer=TOKENIZER),
+        output=OutputSection(dir=str(tmp_path / "out")),
+    )
+    tokenizer, prepared = collators.load_tokenizer(TOKENIZER), prepare(config)
+    splits = datasets.load_from_disk(prepared.folder / "data")
+    said = {name: tokenizer.decode([id_ for id_ in rows[0]["labels"] if id_ != -100]) for name, rows in splits.items()}
+    assert {name: text.removesuffix("</s>").strip() for name, text in said.items()} == {
+        "part.a": "好 的",
+        "part.b": "不 好",
+    }
+
+
 def test_steps_that_leave_no_record_are_refused_and_nothing_is_written(adgen: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError) as error:
         prepare(config_of(adgen, tmp_path / "out", steps=[{"length": {"min_chars": 100}}]))
