@@ -66,11 +66,12 @@ def is_parquet(source: SourceFile) -> bool:
 
 
 def _csv_values(source: SourceFile, bad_rows: Quarantine) -> Iterator[JsonRow]:
-    header = read_header(source)
+    encoding = source_encoding(source)
+    header = read_header(source, encoding)
     _check_names(header, f"{source.name}:1")
     # pandas writes its row numbers under an empty name.
     aliases = {name: name or f"column_{n}" for n, name in enumerate(header, start=1)}
-    for rows in read_csv(source, list(aliases.values()), bad_rows, aliases):
+    for rows in read_csv(source, list(aliases.values()), bad_rows, aliases, encoding):
         for row_id, value in zip(rows.ids.to_pylist(), rows.table.to_pylist(), strict=True):
             yield JsonRow(row_id, row_id, value, json.dumps(value, ensure_ascii=False))
 

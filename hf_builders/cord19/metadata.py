@@ -9,6 +9,7 @@ from datasets import Features, List, Value
 from datasets.utils.logging import get_logger
 
 from hf_builders.csv_reader import read_csv, read_header
+from hf_builders.encodings import source_encoding
 from hf_builders.errors import SourceError
 from hf_builders.quarantine import Quarantine
 from hf_builders.schema import text_features
@@ -85,10 +86,11 @@ def read_rows(source: SourceFile, bad_rows: Quarantine) -> Iterator[Row]:
     Raises:
         SourceError: it lacks a column that every release has, or has one twice.
     """
-    fields = [_OLD_NAMES.get(name, name) for name in read_header(source)]
+    encoding = source_encoding(source)
+    fields = [_OLD_NAMES.get(name, name) for name in read_header(source, encoding)]
     known = [name for name in fields if name in FEATURES or name in _OF_OLD_RELEASES]
     _check(source, fields)
-    for rows in read_csv(source, fields, bad_rows, _OLD_NAMES):
+    for rows in read_csv(source, fields, bad_rows, _OLD_NAMES, encoding):
         for place, cells in zip(rows.ids.to_pylist(), rows.table.select(known).to_pylist(), strict=True):
             yield Row(place, cells)
 

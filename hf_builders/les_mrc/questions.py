@@ -53,9 +53,10 @@ def raw_questions(source: SourceFile, bad_rows: Quarantine) -> Iterator[RawQuest
 
 
 def _of_csv(source: SourceFile, bad_rows: Quarantine) -> Iterator[RawQuestion]:
-    header = read_header(source)
+    encoding = source_encoding(source)
+    header = read_header(source, encoding)
     columns = [name for name in _COLUMNS if name in header or name not in _NOT_IN_TESTS]
-    for rows in read_csv(source, columns, bad_rows):
+    for rows in read_csv(source, columns, bad_rows, encoding=encoding):
         for place, row in zip(rows.ids.to_pylist(), rows.table.to_pylist(), strict=True):
             documents = [
                 {"title": row.pop(f"title{n}"), "paragraphs": row.pop(f"content{n}").split(PARAGRAPH_BREAK)}
