@@ -111,7 +111,7 @@ class CorpusBuilder(RecordBuilder):
         if config.tasks is None:
             return
         tasks = config.tasks
-        if not isinstance(tasks, (list, tuple)) or not tasks or len(set(tasks)) < len(tasks):
+        if not isinstance(tasks, (list, tuple)) or not tasks or len(set(map(str, tasks))) < len(tasks):
             raise OptionError(f"tasks={tasks!r}: takes a list of different names: {', '.join(self.tasks)}")
         for name in tasks:
             if name not in self.tasks:

@@ -50,7 +50,6 @@ class Entry:
     title: str | None = None
     short_title: str | None = None
     is_billable: bool = True
-    chapter: Mapping[str, str] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """More columns, of the tabular list."""
     raw: str = ""
