@@ -88,6 +88,12 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """The files that `read` is asked for; in the others, `looked_up`, it looks things up, as in a list of codes."""
         return sources
 
+    def survey(self, sources: list[SourceFile]) -> None:
+        """Learns of all files of rows what has to be known before the first is read: what is newer elsewhere, say.
+
+        What it puts on `self` goes to every process that reads.
+        """
+
     def parts(self, config: ViewConfig) -> list[str] | None:
         """The parts the caller's options name, each of which must be there; None takes all that are."""
         return None
@@ -173,6 +179,7 @@ class RecordBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                     f"{', '.join(fractions)}: the files already have splits of their own ({', '.join(by_split)})"
                 )
             by_split = dict.fromkeys(("train", *fractions), rows_of)
+        self.survey(rows_of)
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"sources": files, "split": split})
             for split, files in by_split.items()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from datasets import DownloadManager, SplitGenerator
-
 from hf_builders.clinical_trials.study_columns import FEATURES
 from hf_builders.clinical_trials.study_files import read_studies
 from hf_builders.clinical_trials.tasks import description_to_eligibility, summary_to_title, text_of_study
@@ -39,12 +37,8 @@ class Builder(CorpusBuilder):
     num_sample_rows = 107
     num_records_per_table = 200
 
-    def _split_generators(self, dl_manager: DownloadManager) -> list[SplitGenerator]:
-        generators = super()._split_generators(dl_manager)
-        # A split cut off by hash reads the same files again.
-        files = {source.index: source for each in generators for source in each.gen_kwargs["sources"]}
-        self._superseded = find_superseded([files[index] for index in sorted(files)])
-        return generators
+    def survey(self, sources: list[SourceFile]) -> None:
+        self._superseded = find_superseded(sources)
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
         for key, values in read_studies(source, bad_rows):

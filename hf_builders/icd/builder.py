@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from datasets import DownloadManager, Features, List, SplitGenerator, Value
+from datasets import Features, List, Value
 
 from hf_builders.corpus_builder import CorpusBuilder, Record
 from hf_builders.icd.entries import read_entries
@@ -53,16 +53,11 @@ class Builder(CorpusBuilder):
     )
     num_sample_rows = 151
 
-    def _split_generators(self, dl_manager: DownloadManager) -> list[SplitGenerator]:
-        generators: list[SplitGenerator] = super()._split_generators(dl_manager)
-        # A split cut off by hash reads the same files again.
-        sources = {source.index: source for each in generators for source in each.gen_kwargs["sources"]}
-        ordered = [sources[number] for number in sorted(sources)]
+    def survey(self, sources: list[SourceFile]) -> None:
         self._indexes = {
-            split: CodeIndex(source for source in ordered if source.split == split)
-            for split in {source.split for source in ordered}
+            split: CodeIndex(source for source in sources if source.split == split)
+            for split in {source.split for source in sources}
         }
-        return generators
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
         index, seen = self._indexes[source.split], set[str]()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from datasets import DownloadManager, SplitGenerator
 from lxml import etree
 
 from hf_builders.corpus_builder import CorpusBuilder, CorpusConfig, Record
@@ -50,11 +49,8 @@ class Builder(CorpusBuilder):
         if config.language not in (None, *_LANGUAGES):
             raise OptionError(f"language={config.language!r}: takes {' or '.join(map(repr, _LANGUAGES))}")
 
-    def _split_generators(self, dl_manager: DownloadManager) -> list[SplitGenerator]:
-        generators = super()._split_generators(dl_manager)
-        files = {source.index: source for each in generators for source in each.gen_kwargs["sources"]}
-        self._chosen = _files_by_topic([files[index] for index in sorted(files)])
-        return generators
+    def survey(self, sources: list[SourceFile]) -> None:
+        self._chosen = _files_by_topic(sources)
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
         seen: set[str] = set()

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from datasets import DownloadManager, SplitGenerator
 from datasets.utils.logging import get_logger
 from lxml import etree
 
@@ -41,20 +40,15 @@ class Builder(CorpusBuilder):
         """In the order in which they were published."""
         return sorted(sources, key=_published)
 
-    def _split_generators(self, dl_manager: DownloadManager) -> list[SplitGenerator]:
-        generators = super()._split_generators(dl_manager)
-        # A split cut off by hash reads the same files again.
-        sources = {source.index: source for each in generators for source in each.gen_kwargs["sources"]}
-        ordered = sorted(sources.values(), key=_published)
-        scans = [_scan(source) for source in ordered]
-        for source, each in zip(ordered, scans, strict=True):
+    def survey(self, sources: list[SourceFile]) -> None:
+        scans = [_scan(source) for source in sources]
+        for source, each in zip(sources, scans, strict=True):
             if not len(each.pmids) and not len(each.deleted):
                 logger.warning(f"{source.name}: holds no citation, as when efetch was asked for PMIDs it does not have")
         losers = find_losers(scans)
-        self._losers = {source.index: each for source, each in zip(ordered, losers, strict=True)}
+        self._losers = {source.index: each for source, each in zip(sources, losers, strict=True)}
         if num_unknown := count_unknown_deletions(scans):
             logger.info(f"{self.dataset_name}: {num_unknown:,} deleted PMIDs are in none of the files")
-        return generators
 
     def records(self, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
         losers = self._losers[source.index]

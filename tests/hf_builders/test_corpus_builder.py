@@ -157,3 +157,20 @@ def test_the_files_looked_up_are_part_of_the_account_and_of_the_cache_key(folder
     assert second.hash != first.hash
     made_of(second)
     assert second.as_dataset()["train"]["colour"][:] == [None, "green"]
+
+
+@pytest.mark.parametrize("options", [{}, {"validation": 0.5}])
+def test_all_files_of_rows_are_surveyed_once_before_the_first_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, float]
+) -> None:
+    (folder / "things.jsonl").write_text("".join(json.dumps({"id": str(n), "title": "ab"}) + "\n" for n in range(20)))
+    seen: list[str] = []
+    monkeypatch.setattr(Builder, "survey", lambda self, sources: seen.extend(source.name for source in sources))
+    read = Builder.records
+
+    def records(self: Builder, source: SourceFile, bad_rows: Quarantine) -> Iterator[Record]:
+        assert seen == ["things.jsonl"]
+        return read(self, source, bad_rows)
+
+    monkeypatch.setattr(Builder, "records", records)
+    assert sum(map(len, load(folder, "source", **options).values())) == 20
