@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +23,16 @@ from hf_builders.builder import RecordBuilder
 from hf_builders.cleaned_records import CleanedSplit, clean_records
 from hf_builders.cleaning import StepCounts
 from hf_builders.errors import ConfigError
-from hf_builders.locations import DATA_ENVIRONMENT_VARIABLE
 from hf_builders.prepared_folder import drafted, write_manifest
 from hf_builders.prepared_split import SplitWriter, WrittenSplit, digest_of, pack_split, save_splits
 from hf_builders.prepared_windows import write_windows
 from hf_builders.quarantine import Account, read_accounts, read_sources
-from hf_builders.registry import builder_class
-from hf_builders.run_config import CleanSection, DatasetSection, PackSection, RunConfig, SpansSection, TokenizeSection
+from hf_builders.run_config import CleanSection, PackSection, RunConfig, TokenizeSection
+from hf_builders.run_records import load_records, options_of
 from hf_builders.summaries import PackSummary, SplitSummary, WindowSummary
 
 logger = logging.getLogger(__name__)
 
-NO_DIFFERENCE = ("engine", "num_proc")
-"""Keys of sections that make no difference to the rows."""
 _LIBRARIES = ("datasets", "pyarrow", "numpy", "transformers", "tokenizers", "sentencepiece")
 
 
@@ -147,37 +143,8 @@ def _write_splits(
     return splits, summaries
 
 
-def options_of(
-    section: DatasetSection | CleanSection | TokenizeSection | SpansSection | PackSection | None,
-) -> dict[str, Any]:
-    """What of a section makes a difference to the rows; who and how many made them does not."""
-    if section is None:
-        return {}
-    return {name: value for name, value in dataclasses.asdict(section).items() if name not in NO_DIFFERENCE}
-
-
 def _rules(section: TokenizeSection) -> dict[str, Any]:
     return {name: value for name, value in options_of(section).items() if name != "tokenizer"}
-
-
-def load_records(section: DatasetSection) -> tuple[RecordBuilder, datasets.DatasetDict]:
-    """The records a run names, and the builder that made them.
-
-    Raises:
-        HfBuildersError: names, options or raw files are wrong.
-    """
-    origin = {name: getattr(section, name) for name in ("data_dir", "data_files", "download", "sample")}
-    builder = builder_class(section.name)(
-        config_name=section.view, on_bad_row=section.on_bad_row, **origin, **section.options
-    )
-    if section.download and builder.sources is not None:
-        root = os.environ[DATA_ENVIRONMENT_VARIABLE]
-        raise ConfigError(
-            f"dataset.download: {DATA_ENVIRONMENT_VARIABLE}={root} holds {section.name}/ and comes first; "
-            "name that folder as dataset.data_dir, or unset the variable"
-        )
-    builder.download_and_prepare(num_proc=section.num_proc)
-    return builder, builder.as_dataset()
 
 
 def _summarise(

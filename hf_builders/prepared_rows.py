@@ -16,7 +16,6 @@ from collators.tokenizers import tokenizer_digest
 from hf_builders.cleaned_records import clean_records
 from hf_builders.errors import OptionError, SourceError, did_you_mean
 from hf_builders.packed_rows import is_packed
-from hf_builders.prepare import NO_DIFFERENCE, load_records, options_of
 from hf_builders.prepared_folder import read_manifest
 from hf_builders.quarantine import read_sources
 from hf_builders.run_config import (
@@ -28,6 +27,7 @@ from hf_builders.run_config import (
     TokenizeSection,
     read_run_config,
 )
+from hf_builders.run_records import NO_DIFFERENCE, load_records, options_of
 
 _NAMES = ("id", "ids", "example_id")
 """Columns that name the record, or records, of a row."""
