@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
 _SHARES = (("min", 0.0), ("50", 0.5), ("95", 0.95), ("max", 1.0))
+_ALL_SHARES = (
+    *(("min", 0.0), ("5", 0.05), ("25", 0.25), ("50", 0.5), ("75", 0.75)),
+    *(("90", 0.9), ("95", 0.95), ("99", 0.99), ("max", 1.0)),
+)
+_NUM_BINS = 40
+_ROUND = (1, 2, 5)
 
 
 class LengthCounts:
@@ -16,6 +24,8 @@ class LengthCounts:
     >>> counts.add(np.array([3, 5, 5, 9]))
     >>> counts.rows, counts.tokens, counts.percentiles()
     (4, 22, {'min': 3, '50': 5, '95': 9, 'max': 9})
+    >>> counts.within(5), counts.cut_to(5)
+    (3, 18)
     """
 
     def __init__(self) -> None:
@@ -33,9 +43,65 @@ class LengthCounts:
 
     @property
     def tokens(self) -> int:
-        return int(self._rows_of_length @ np.arange(len(self._rows_of_length)))
+        return int(self._rows_of_length @ self._lengths)
 
-    def percentiles(self) -> dict[str, int]:
-        """The shortest length, the longest, and those that half and 95 % of the rows do not exceed."""
+    @property
+    def longest(self) -> int:
+        return int(np.flatnonzero(self._rows_of_length)[-1])
+
+    def percentiles(self, *, all_shares: bool = False) -> dict[str, int]:
+        """The shortest length, the longest, and those that half and 95 % of the rows do not exceed; or more shares."""
         ends = np.cumsum(self._rows_of_length)
-        return {name: int(np.searchsorted(ends, max(np.ceil(share * ends[-1]), 1))) for name, share in _SHARES}
+        shares = _ALL_SHARES if all_shares else _SHARES
+        return {name: int(np.searchsorted(ends, max(np.ceil(share * ends[-1]), 1))) for name, share in shares}
+
+    def within(self, max_length: int) -> int:
+        """How many rows have at most so many tokens."""
+        return int(self._rows_of_length[: max_length + 1].sum())
+
+    def cut_to(self, max_length: int) -> int:
+        """How many tokens there are, if each row keeps at most so many."""
+        return int(self._rows_of_length @ np.minimum(self._lengths, max_length))
+
+    def bins(self) -> list[list[int]]:
+        """At most 41 bins of equal width, a round number: first and last length, and rows. What is far out is in the
+        last of them; bins without rows are left out.
+
+        >>> counts = LengthCounts()
+        >>> counts.add(np.array([1] * 60 + [2] * 39 + [7_000]))
+        >>> counts.bins()
+        [[1, 1, 60], [2, 2, 39], [3, 7000, 1]]
+        """
+        usual = self.percentiles(all_shares=True)["99"] + 1
+        tens = 10 ** int(np.log10(max(usual / _NUM_BINS, 1)))
+        width = next(each * tens for each in (*_ROUND, 10) if each * tens * _NUM_BINS >= usual)
+        rows = np.add.reduceat(self._rows_of_length, np.arange(0, min(usual, len(self._rows_of_length)), width))
+        bins = [[place * width, (place + 1) * width - 1, int(count)] for place, count in enumerate(rows)]
+        rest = len(bins) * width
+        if rest <= self.longest:  # the last of `reduceat` has all that follows
+            bins[-1][2] -= self.rows - self.within(rest - 1)
+            bins.append([rest, self.longest, self.rows - self.within(rest - 1)])
+        return [each for each in bins if each[2]]
+
+    def padding(self, batch_size: int, multiple: int = 8) -> float:
+        """The share of a batch that is padding, on average, where rows meet by chance and the longest, rounded up to a
+        multiple, gives the width.
+
+        >>> counts = LengthCounts()
+        >>> counts.add(np.array([8, 16]))
+        >>> counts.padding(1), round(counts.padding(2), 4)  # three of four pairs are 16 wide
+        (0.0, 0.1429)
+        """
+        shares = self._rows_of_length / self.rows
+        at_most = np.concatenate([np.cumsum(shares), np.ones(-len(shares) % multiple + 1)])
+        # A width of more than `w` is needed unless all rows have at most `w` tokens.
+        width = multiple * float((1 - at_most[::multiple][: -(-len(shares) // multiple)] ** batch_size).sum())
+        return 1 - self.tokens / self.rows / width
+
+    def each(self) -> IntArray:
+        """The length of every row, the shortest first."""
+        return np.repeat(self._lengths, self._rows_of_length)
+
+    @property
+    def _lengths(self) -> IntArray:
+        return np.arange(len(self._rows_of_length))

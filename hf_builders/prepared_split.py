@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import datasets
 import numpy as np
@@ -16,8 +16,13 @@ import pyarrow.compute as pc
 
 from collators import IGNORE_INDEX, TokenizationError, pack
 from collators.ledger import LEDGER, Ledger, nothing_left
+from collators.overflow import NOTHING_TO_TRAIN
+from hf_builders.cleaning import StepCounts
 from hf_builders.length_counts import LengthCounts
+from hf_builders.quarantine import Account
 from hf_builders.run_config import PackSection
+from hf_builders.statistics import SplitStatistics
+from hf_builders.summaries import SplitSummary, WindowSummary
 
 _HASHED = ("length", "input_ids", "labels", "start_positions", "end_positions")
 
@@ -56,6 +61,25 @@ class WrittenSplit:
     digest: RowsDigest
 
 
+class RecordsToWrite(NamedTuple):
+    """What is made into rows, by split, and where the raw rows went that are not."""
+
+    splits: datasets.DatasetDict
+    accounts: dict[str, Account]
+    cleaned: dict[str, list[StepCounts]]
+    """Nothing where a run cleans nothing."""
+
+
+class MadeSplits(NamedTuple):
+    """All splits of a run, and what is known of them."""
+
+    splits: dict[str, WrittenSplit]
+    summaries: dict[str, SplitSummary] | dict[str, WindowSummary]
+    statistics: dict[str, SplitStatistics]
+    engine: str = "tokenizers"
+    """What encoded."""
+
+
 class SplitWriter:
     """Writes the rows to keep to an Arrow file and those set aside to a JSON Lines file, and counts both."""
 
@@ -64,6 +88,8 @@ class SplitWriter:
         self.trained_tokens = 0
         self.lengths = LengthCounts()
         """Of the rows kept."""
+        self.uncut = LengthCounts()
+        """Of these and of those that are too long, before anything was cut."""
         self._path = path
         self._set_aside = set_aside
         self._digest = RowsDigest()
@@ -85,6 +111,7 @@ class SplitWriter:
         ):
             for table in tables:
                 self.ledger.add(table)
+                self.uncut.add(_uncut_lengths(table))
                 is_kept = pc.is_null(table["set_aside"])
                 if table["set_aside"].null_count < len(table):
                     self._note(table.filter(pc.invert(is_kept)), set_aside)
@@ -110,6 +137,14 @@ class SplitWriter:
             self._shortest = min(self._shortest or lengths[0].as_py(), pc.min(lengths).as_py())
         for record in rows.select(["id", "length", "set_aside"]).rename_columns(["id", "length", "reason"]).to_pylist():
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _uncut_lengths(table: pa.Table) -> np.ndarray[Any, Any]:
+    """Lengths before anything was cut; rows that a longer window would not save have none."""
+    lengths: np.ndarray[Any, Any] = pc.add(table["length"], table["cut"]).to_numpy()
+    is_hopeless = pc.fill_null(pc.equal(table["set_aside"], NOTHING_TO_TRAIN), False).to_numpy()
+    uncut: np.ndarray[Any, Any] = lengths[~is_hopeless & (lengths > 0)]
+    return uncut
 
 
 def pack_split(rows: WrittenSplit, section: PackSection, max_length: int) -> tuple[WrittenSplit, int]:

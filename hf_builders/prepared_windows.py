@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from datasets.utils import tqdm
 from collators import TokenizationError, TokenizeSpans
 from collators.record_batches import record_batches
 from hf_builders.length_counts import LengthCounts
-from hf_builders.prepared_split import RowsDigest, WrittenSplit
+from hf_builders.prepared_split import MadeSplits, RecordsToWrite, RowsDigest, WrittenSplit
 from hf_builders.quarantine import Account
+from hf_builders.row_contents import read_row_contents
 from hf_builders.run_config import SpansSection
+from hf_builders.statistics import all_statistics
 from hf_builders.summaries import WindowSummary
 
 _COLUMNS = ("id", "context", "question", "answers")
@@ -26,11 +27,10 @@ TRAIN = "train"
 
 def write_windows(
     draft: Path,
-    records: Mapping[str, datasets.Dataset],
+    records: RecordsToWrite,
     tokenizer: Any,
     section: SpansSection,
-    accounts: Mapping[str, Account],
-) -> tuple[dict[str, WrittenSplit], dict[str, WindowSummary]]:
+) -> MadeSplits:
     """Write the windows of all splits, and a JSON Lines file of the records without any.
 
     A record whose answer is whole in no window is set aside in `train`; in the other splits, which are evaluated on,
@@ -39,8 +39,8 @@ def write_windows(
     Raises:
         collators.TokenizationError: a record that makes no windows, or a split that has none.
     """
-    written, summaries = {}, {}
-    for name, split in records.items():
+    written, summaries, contents = {}, {}, {}
+    for name, split in records.splits.items():
         step = TokenizeSpans(
             tokenizer,
             section.max_length,
@@ -49,10 +49,11 @@ def write_windows(
             unlocated="drop" if name == TRAIN else "keep",
         )
         try:
-            written[name], summaries[name] = _write_split(draft, name, split, step, accounts[name])
+            written[name], summaries[name] = _write_split(draft, name, split, step, records.accounts[name])
         except TokenizationError as error:
             raise TokenizationError(f"{name}: {error}") from error
-    return written, summaries
+        contents[name] = read_row_contents(written[name].path)
+    return MadeSplits(written, summaries, all_statistics(contents, {}, section.max_length))
 
 
 def _write_split(

@@ -16,6 +16,10 @@ class PackSummary:
     fill: float
     """The share of these that is there, of all rows together."""
 
+    @classmethod
+    def of(cls, rows: int, max_length: int, tokens: int) -> PackSummary:
+        return cls(rows, max_length, round(tokens / rows / max_length, 6))
+
 
 @dataclass(frozen=True)
 class SplitSummary:
