@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any
 from hf_builders import load_hook
 
 if TYPE_CHECKING:
-    from hf_builders.errors import ConfigError, HfBuildersError, OptionError, RowError, SourceError
+    from hf_builders.errors import ConfigError, HfBuildersError, HubError, OptionError, RowError, SourceError
     from hf_builders.publish import push
     from hf_builders.quarantine import Account
     from hf_builders.registry import account, list_datasets, load_dataset
+    from hf_builders.verification import verify
 
 __version__ = "0.1.0"
 __all__ = [
     "Account",
     "ConfigError",
     "HfBuildersError",
+    "HubError",
     "OptionError",
     "RowError",
     "SourceError",
@@ -33,6 +35,7 @@ __all__ = [
     "list_datasets",
     "load_dataset",
     "push",
+    "verify",
 ]
 
 _HOMES = {
@@ -41,6 +44,7 @@ _HOMES = {
     "list_datasets": "registry",
     "load_dataset": "registry",
     "push": "publish",
+    "verify": "verification",
 }
 
 

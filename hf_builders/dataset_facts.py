@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ class DatasetFacts:
     """What to do, and the option of `load_dataset` that goes with it."""
     barred: str
     """Why nobody may publish what is made of it; empty where the licence leaves it to the user."""
+    is_of_user: bool = False
+    """Whether the files, and so the licence, are the user's own."""
 
 
 def dataset_facts(name: str) -> DatasetFacts:
@@ -43,14 +46,29 @@ def dataset_facts(name: str) -> DatasetFacts:
             how_to_get = f"download=True gets it from {_address(builder.official_download)}"
         else:
             how_to_get = f"{builder.how_to_get}; then data_dir="
-    return DatasetFacts(bare, builder.summary(), licence, how_to_get, builder.barred)
+    return DatasetFacts(
+        bare, builder.summary(), licence, how_to_get, builder.barred, is_of_user=not builder.official_files
+    )
 
 
 def card_header(name: str) -> dict[str, Any]:
     """The YAML at the head of a dataset's card."""
-    text = Path(__file__).with_name(name).joinpath("README.md").read_text(encoding="utf-8")
-    header: dict[str, Any] = yaml.safe_load(text.split("---\n", 2)[1])
+    header: dict[str, Any] = yaml.safe_load(_card(name).split("---\n", 2)[1])
     return header
+
+
+def card_sections(name: str) -> dict[str, str]:
+    """The text under each heading of a dataset's card.
+
+    >>> card_sections("cmrc2018")["Citation"].splitlines()[0]
+    '```bibtex'
+    """
+    _, *rest = re.split(r"^## (.+)\n", _card(name), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(rest[::2], rest[1::2], strict=True)}
+
+
+def _card(name: str) -> str:
+    return Path(__file__).with_name(name).joinpath("README.md").read_text(encoding="utf-8")
 
 
 def _address(download: Download) -> str:

@@ -4,7 +4,8 @@
     ├── OptionError   a name or value the caller chose: dataset, view, option
     ├── ConfigError   a run config (YAML): every fault of the file in one error
     ├── SourceError   raw files: missing, of another dataset, damaged on the way
-    └── RowError      one raw row that cannot be read or breaks the schema
+    ├── RowError      one raw row that cannot be read or breaks the schema
+    └── HubError      the Hub does not answer, refuses, or gives other bytes than were pushed
 
 Our own mistakes are `assert`s, not these.
 """
@@ -29,6 +30,10 @@ class ConfigError(HfBuildersError, ValueError):
 
 class SourceError(HfBuildersError):
     """Raw files that are missing, belong to another dataset, or are damaged."""
+
+
+class HubError(HfBuildersError):
+    """The Hub does not answer, refuses what is asked of it, or gives other bytes than were pushed."""
 
 
 class RowError(HfBuildersError):

@@ -58,14 +58,20 @@ class SplitCheck(SplitResult):
             yield f"the template writes no end behind {self.without_end:,} answers; none learns to stop there"
 
 
-def check_labels(prepared: PreparedRows, progress: Callable[[int], None] = lambda num_rows: None) -> Check:
+def check_labels(
+    prepared: PreparedRows,
+    progress: Callable[[int], None] = lambda num_rows: None,
+    records: datasets.DatasetDict | None = None,
+) -> Check:
     """Compare every row with its record; `progress` is called with the number of rows done since the last call.
+
+    `records` are those the rows were made of; None reads them again from the raw files.
 
     Raises:
         SourceError: the raw files are no longer those that were prepared.
         HfBuildersError: they cannot be read.
     """
-    records = records_of(prepared)
+    records = records_of(prepared) if records is None else records
     faults = []
     if digest_of_saved(prepared.splits) != prepared.manifest["digest"]:
         faults.append("the ids and labels are not those the manifest names: data/ was changed after it was prepared")

@@ -71,6 +71,20 @@ def drafted(place: str | Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def staged_beside(place: Path, what: str) -> Iterator[Path]:
+    """An empty folder beside a prepared one, and on the same disk, that is gone afterwards."""
+    _clear_up(place)
+    folder = _beside(place, what)
+    try:
+        folder.mkdir()
+        yield folder
+    except OSError as error:
+        raise SourceError(f"{folder.parent}: cannot be written ({error.strerror}); make room there") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_manifest(draft: Path, facts: dict[str, Any]) -> None:
     """Write the facts and the size of every file of the draft, which is how a later run knows its own files."""
     files = {path.relative_to(draft).as_posix(): path.stat().st_size for path in _files(draft)}
@@ -114,7 +128,7 @@ def _clear_up(folder: Path) -> None:
     """Remove what killed runs left beside the folder, or put it back if they were killed between two renames."""
     leftovers = folder.parent.glob(f".{folder.name}.*-*") if folder.parent.is_dir() else ()
     for path in leftovers:
-        match = re.fullmatch(r"(draft|old)-(\d+)", path.name.removeprefix(f".{folder.name}."))
+        match = re.fullmatch(r"(draft|old|push)-(\d+)", path.name.removeprefix(f".{folder.name}."))
         if match is None or _is_running(int(match[2])):
             continue
         if match[1] == "old" and not folder.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,19 +146,28 @@ def records_of(prepared: PreparedRows) -> datasets.DatasetDict:
         HfBuildersError: they cannot be read.
     """
     builder, records = load_records(DatasetSection(**prepared.manifest["dataset"]))
-    now = {source["name"]: source["sha256"] for source in read_sources(Path(builder.cache_dir))}
-    before = {source["name"]: source["sha256"] for source in prepared.manifest["sources"]}
-    if now != before:
-        names = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
-        raise SourceError(
-            f"{prepared.folder}: {', '.join(names)} changed since it was prepared, so rows cannot be compared with "
-            "their records; run `hf-builders prepare` again"
-        )
+    check_sources(prepared.folder, prepared.manifest, Path(builder.cache_dir))
     if absent := [split for split in prepared.splits if split not in records]:
         raise SourceError(f"{prepared.folder}: the records have no split {', '.join(absent)}; prepare it again")
     if section := prepared.manifest.get("clean"):
         records, _ = clean_records(records, CleanSection(**section), Path(builder.cache_dir))
     return records
+
+
+def check_sources(folder: Path, manifest: Mapping[str, Any], cache: Path) -> None:
+    """See that the records in `cache` were made of the raw files of the manifest.
+
+    Raises:
+        SourceError: they were not.
+    """
+    now = {source["name"]: source["sha256"] for source in read_sources(cache)}
+    before = {source["name"]: source["sha256"] for source in manifest["sources"]}
+    if now != before:
+        names = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
+        raise SourceError(
+            f"{folder}: {', '.join(names)} changed since it was prepared, so rows cannot be compared with "
+            "their records; run `hf-builders prepare` again"
+        )
 
 
 def _place_of(rows: datasets.Dataset, id: str) -> int:

@@ -54,6 +54,10 @@ class SourceFile:
 
 @functools.lru_cache(maxsize=1)  # the members of an archive follow each other
 def _sha256(path: str, _mtime_ns: int) -> str:
+    return file_sha256(path)
+
+
+def file_sha256(path: str | Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -40,14 +40,20 @@ class WindowCheck(SplitResult):
         return [self.windows, self.records, self.answered, self.unanswered, self.not_compared, self.failed]
 
 
-def check_windows(prepared: PreparedRows, progress: Callable[[int], None] = lambda num_rows: None) -> Check:
+def check_windows(
+    prepared: PreparedRows,
+    progress: Callable[[int], None] = lambda num_rows: None,
+    records: datasets.DatasetDict | None = None,
+) -> Check:
     """Compare every window with its record; `progress` is called with the number of records done since the last call.
+
+    `records` are those the windows were made of; None reads them again from the raw files.
 
     Raises:
         SourceError: the raw files are no longer those that were prepared, or two records of a split have one id.
         HfBuildersError: they cannot be read.
     """
-    records = records_of(prepared)
+    records = records_of(prepared) if records is None else records
     faults = []
     if digest_of_saved(prepared.splits) != prepared.manifest["digest"]:
         faults.append("the windows are not those the manifest names: data/ was changed after it was prepared")

@@ -1,0 +1,174 @@
+"""A prepared folder in; the files of a dataset repository out, as they are pushed and as `verify` reads them.
+
+README.md           the card (`dataset_card`)
+manifest.json       of the prepared folder, less the paths of its machine; with the hash of every file but these two
+CONFIG/*.parquet    SPLIT-NNNNN-of-NNNNN of `tokens`, the rows of data/; and of views, by their names
+quarantine.json     how many rows were set aside, by split and reason
+quarantine/*.jsonl  the rows themselves, where that is asked for
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import datasets
+import pyarrow.parquet as pq
+
+from hf_builders.cleaned_records import clean_records
+from hf_builders.dataset_facts import DatasetFacts
+from hf_builders.errors import OptionError, did_you_mean
+from hf_builders.prepared_folder import MANIFEST
+from hf_builders.prepared_rows import check_sources
+from hf_builders.registry import builder_class
+from hf_builders.run_config import CleanSection, DatasetSection
+from hf_builders.run_records import load_records
+from hf_builders.sources import file_sha256
+
+TOKENS = "tokens"
+"""The config that holds the rows of data/."""
+CARD = "README.md"
+QUARANTINE = "quarantine.json"
+_SHARD_BYTES = 256 << 20
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_SET_ASIDE = ("left_out", "quarantined", "set_aside")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What is in a folder that is ready to be pushed."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    """As it stands there."""
+    configs: dict[str, dict[str, int]]
+    """Rows by config and split."""
+    features: dict[str, datasets.Features]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Of all files, the data first."""
+        return sorted(
+            (path for path in self.folder.rglob("*") if path.is_file()),
+            key=lambda path: (path.suffix != ".parquet", path.as_posix()),
+        )
+
+
+def write_publication(
+    folder: Path,
+    place: Path,
+    manifest: Mapping[str, Any],
+    facts: DatasetFacts,
+    tokens: datasets.DatasetDict | None,
+    views: Sequence[str],
+    *,
+    with_quarantine: bool = False,
+) -> Publication:
+    """Write all files but the card into the empty `folder`.
+
+    Args:
+        place: the prepared folder; `manifest` is its own.
+        tokens: its rows; None where only views are published.
+        views: of the dataset the rows were made of; read again from the raw files, which must be those of `manifest`.
+
+    Raises:
+        OptionError: a view that the dataset has not, or nothing to publish.
+        SourceError: the raw files are no longer those that were prepared.
+    """
+    configs: dict[str, dict[str, int]] = {}
+    features: dict[str, datasets.Features] = {}
+    for name, splits in _configs(place, manifest, tokens, views):
+        configs[name] = {split: len(rows) for split, rows in splits.items()}
+        features[name] = next(iter(splits.values())).features
+        for split, rows in splits.items():
+            _write_parquet(rows, folder / name, split)
+    if with_quarantine:
+        shutil.copytree(place / "quarantine", folder / "quarantine")
+    _write_json(folder / QUARANTINE, quarantine_summary(manifest))
+    files = {
+        path.relative_to(folder).as_posix(): {"num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    published = {"licence": facts.licence, "configs": {name: {"splits": splits} for name, splits in configs.items()}}
+    _write_json(folder / MANIFEST, {**_without_paths(manifest), "published": published, "files": files})
+    written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return Publication(folder, written, configs, features)
+
+
+def quarantine_summary(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By split: rows read and kept, and how many were not kept by reason. No text of theirs."""
+    return {
+        split: {name: summary[name] for name in ("rows_read", "rows_kept", *_SET_ASIDE)}
+        for split, summary in manifest["splits"].items()
+    }
+
+
+def check_views(name: str, views: Sequence[str]) -> None:
+    """See that a dataset has these views.
+
+    Raises:
+        OptionError: it has not.
+    """
+    known = [config.name for config in builder_class(name).builder_configs.values()]
+    for view in views:
+        if view not in known:
+            raise OptionError(f"no view {view!r} of {name}{did_you_mean(view, known)}; there are {', '.join(known)}")
+
+
+def _configs(
+    place: Path, manifest: Mapping[str, Any], tokens: datasets.DatasetDict | None, views: Sequence[str]
+) -> Iterator[tuple[str, Mapping[str, datasets.Dataset]]]:
+    if tokens is not None:
+        yield TOKENS, tokens
+    for view in dict.fromkeys(views):
+        section = replace(DatasetSection(**manifest["dataset"]), view=view)
+        builder, records = load_records(section)
+        check_sources(place, manifest, Path(builder.cache_dir))
+        clean = CleanSection(**manifest["clean"]) if manifest.get("clean") else None
+        if clean is not None and (view != "source" or clean.template is not None):
+            records, _ = clean_records(records, clean, Path(builder.cache_dir))
+        yield view, records
+
+
+def _write_parquet(rows: datasets.Dataset, folder: Path, split: str) -> None:
+    """In shards of about 256 MiB of Arrow memory; equal rows give equal bytes, so that what is uploaded stays so."""
+    folder.mkdir(exist_ok=True)
+    num_shards = max(-(-rows.data.nbytes // _SHARD_BYTES), 1)
+    for shard in range(num_shards):
+        path = folder / f"{split}-{shard:05d}-of-{num_shards:05d}.parquet"
+        part = rows.shard(num_shards, shard, contiguous=True)
+        part.to_parquet(path)
+        assert pq.ParquetFile(path).metadata.num_rows == len(part)
+
+
+def _without_paths(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without what only says where things lie on this machine, or how to log in somewhere."""
+    dataset = manifest["dataset"]
+    shown = {name: _bare(dataset[name]) for name in ("data_dir", "data_files", "options")}
+    sections = {
+        name: {**manifest[name], "tokenizer": _bare(manifest[name]["tokenizer"])} if manifest.get(name) else {}
+        for name in ("tokenize", "spans")
+    }
+    return {**manifest, "dataset": {**dataset, **shown, "download": bool(dataset["download"])}, **sections}
+
+
+def _bare(value: Any) -> Any:
+    """What of a value is no path: of a path its last part, of a list or mapping the same of each value."""
+    if isinstance(value, Mapping):
+        return {name: _bare(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_bare(each) for each in value]
+    if not isinstance(value, str) or (_HUB_NAME.fullmatch(value) and not Path(value).exists()):
+        return value
+    is_path = Path(value).expanduser().exists() or value.startswith(("/", "~", ".")) or "://" in value
+    return PurePosixPath(value.replace("\\", "/")).name if is_path or "\\" in value else value
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
