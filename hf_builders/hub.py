@@ -81,7 +81,7 @@ class HubRepository:
         if self.revision is not None and not self.revision.startswith("refs/"):
             branch = self.revision
             self._ask(lambda: self._api.create_branch(**self._names, branch=branch, exist_ok=True))
-        self._ask(lambda: self._of_last(self._head()))
+        self._ask(self._check_ours)
 
     def upload(self, folder: Path, paths: Sequence[Path]) -> None:
         """Upload the contents of large files, one by one; the Hub takes none twice, so a second try goes on.
@@ -98,7 +98,6 @@ class HubRepository:
         Nobody else's commit is undone: if the branch moves on meanwhile, the files are compared with it again.
 
         Raises:
-            OptionError: the repository holds what this program did not push.
             HubError: the Hub does not answer, or refuses.
         """
         for _ in range(_NUM_TRIES):
@@ -122,7 +121,6 @@ class HubRepository:
                     local_dir=folder,
                     cache_dir=cache,
                     allow_patterns=None if names is None else list(names),
-                    force_download=True,
                 )
             )
         return revision
@@ -156,29 +154,42 @@ class HubRepository:
     def _head(self) -> str:
         return str(self._api.dataset_info(self.repo_id, revision=self.revision).sha)
 
-    def _of_last(self, commit: str) -> list[str]:
-        """The files of an earlier publication, as far as they are still there."""
-        there = self._api.list_repo_files(**self._names, revision=commit)
-        if MANIFEST in there:
-            with tempfile.TemporaryDirectory() as folder:
-                path = self._api.hf_hub_download(**self._names, filename=MANIFEST, revision=commit, local_dir=folder)
-                with contextlib.suppress(ValueError):
-                    manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-                    if isinstance(manifest, dict) and "published" in manifest:
-                        return [name for name in manifest["files"] if name in there]
-        if others := [name for name in there if not _MADE_BY_HUB.fullmatch(name)]:
+    def _check_ours(self) -> None:
+        head = self._head()
+        there = self._api.list_repo_files(**self._names, revision=head)
+        others = [name for name in there if not _MADE_BY_HUB.fullmatch(name)]
+        if others and not self._published(head, there):
             raise OptionError(
                 f"{self.repo_id}: holds {', '.join(others[:3])}, which hf-builders did not push; "
                 "choose another name, or another --revision"
             )
-        return []
+
+    def _of_last(self, commit: str) -> list[str]:
+        """The files of an earlier publication, as far as they are still there."""
+        there = self._api.list_repo_files(**self._names, revision=commit)
+        return [name for name in self._published(commit, there) if name in there]
+
+    def _published(self, commit: str, there: Sequence[str]) -> list[str]:
+        """The files that the manifest there names, and itself; none, where it is not one of ours."""
+        if MANIFEST not in there:
+            return []
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._api.hf_hub_download(
+                **self._names, filename=MANIFEST, revision=commit, local_dir=folder, cache_dir=folder
+            )
+            try:
+                manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+            except ValueError:
+                return []
+        is_ours = isinstance(manifest, dict) and {"published", "files"} <= set(manifest)
+        return [MANIFEST, *manifest["files"]] if is_ours else []
 
     @contextlib.contextmanager
     def _additions(self, folder: Path, paths: Sequence[Path]) -> Iterator[list[CommitOperationAdd]]:
         """New objects each time, as the client notes in them what it found at the Hub."""
-        with contextlib.ExitStack() as files:
-            # The client sends paths by Xet, which only the Hub itself has, and open files by plain HTTP.
-            has_xet = str(urlsplit(self._api.endpoint).hostname).endswith("huggingface.co")
+        # The client sends paths by Xet, which only the Hub itself has, and open files by plain HTTP.
+        has_xet = str(urlsplit(self._api.endpoint).hostname).endswith("huggingface.co")
+        with contextlib.ExitStack() as files, _without_word_of_xet():
             yield [
                 CommitOperationAdd(
                     path_in_repo=path.relative_to(folder).as_posix(),
@@ -211,6 +222,21 @@ class HubRepository:
             fact = fact.replace(secret, "[token]")
         fact = re.sub(r"//[^/@\s]+@", "//", fact)
         return f"{self.repo_id}: {fact}; {_way_out(error)}"
+
+
+@contextlib.contextmanager
+def _without_word_of_xet() -> Iterator[None]:
+    """The client says of each file that it goes by HTTP instead; that is what we want."""
+    of_client = logging.getLogger("huggingface_hub._commit_api")
+
+    def is_of_interest(record: logging.LogRecord) -> bool:
+        return "not supported by Xet" not in record.getMessage()
+
+    of_client.addFilter(is_of_interest)
+    try:
+        yield
+    finally:
+        of_client.removeFilter(is_of_interest)
 
 
 class _MovedOn(Exception):

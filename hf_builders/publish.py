@@ -13,7 +13,7 @@ from hf_builders.dataset_card import dataset_card
 from hf_builders.dataset_facts import DatasetFacts, dataset_facts
 from hf_builders.errors import HubError, OptionError, SourceError
 from hf_builders.hub import HubRepository, check_repo_id
-from hf_builders.prepared_folder import read_manifest, staged_beside
+from hf_builders.prepared_folder import MANIFEST, read_manifest, staged_beside
 from hf_builders.prepared_split import digest_of_saved
 from hf_builders.publication import CARD, TOKENS, Publication, check_views, write_publication
 from hf_builders.published_files import file_faults, read_configs
@@ -129,14 +129,15 @@ def _upload(repository: HubRepository, publication: Publication, private: bool) 
         copy = Path(scratch) / "copy"
         repository.download(copy, names, commit=commit)
         _check_copy(copy, publication, f"{repository.repo_id}: what the Hub gives at {commit}")
-        if (copy / CARD).read_bytes() != (publication.folder / CARD).read_bytes():
-            raise HubError(f"{repository.repo_id}: {CARD} is not the one that was pushed; push again")
     return commit
 
 
 def _check_copy(folder: Path, publication: Publication, what: str) -> None:
     """See that a copy has the files, the rows and the digest of the publication."""
-    faults = file_faults(folder, publication.manifest)
+    # What names the hashes of the others has none itself.
+    pairs = {name: (folder / name, publication.folder / name) for name in (MANIFEST, CARD)}
+    faults = [f"{name}: is another" for name, (copy, own) in pairs.items() if copy.read_bytes() != own.read_bytes()]
+    faults += file_faults(folder, publication.manifest)
     if not faults:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".hf-builders-rows-") as cache:
             configs = read_configs(folder, publication.manifest, Path(cache))
