@@ -70,7 +70,7 @@ def prepare(options: argparse.Namespace) -> None:
     for remark in remarks(prepared.splits):
         print(remark)
     print(f"digest  {prepared.digest}")
-    print(f"written {prepared.folder}/ (data/, quarantine/, manifest.json)")
+    print(f"written {prepared.folder}/ (report.html, data/, quarantine/, manifest.json)")
 
 
 def inspect(options: argparse.Namespace) -> bool:

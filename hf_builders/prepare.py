@@ -1,4 +1,4 @@
-"""A run config in, a folder of token rows out, with the manifest that proves what is in it (`prepared_folder`)."""
+"""A run config in, a folder of token rows out, with the manifest that proves what is in it, and a report."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from hf_builders.prepared_split import MadeSplits, RecordsToWrite, digest_of, sa
 from hf_builders.prepared_tokens import write_token_rows
 from hf_builders.prepared_windows import write_windows
 from hf_builders.quarantine import read_accounts, read_sources
+from hf_builders.report import write_report
 from hf_builders.run_config import CleanSection, RunConfig
 from hf_builders.run_records import load_records, options_of
 from hf_builders.summaries import SplitSummary, WindowSummary
@@ -63,7 +64,11 @@ def prepare(config: RunConfig) -> Prepared:
             made = write_token_rows(draft, records, tokenizer, config.tokenize, config.pack)
         save_splits(draft / "data", made.splits)
         digest = digest_of({name: split.digest for name, split in made.splits.items()})
-        write_manifest(draft, _facts(config, builder, tokenizer, made, digest))
+        facts = _facts(config, builder, tokenizer, made, digest)
+        # Texts as they were read, those that cleaning drops too; rows of a table have none before the template.
+        has_template = config.clean is not None and config.clean.template is not None
+        write_report(draft, facts, tokenizer, records.splits if has_template else loaded)
+        write_manifest(draft, facts)
     return Prepared(Path(config.output.dir), made.summaries, digest)
 
 

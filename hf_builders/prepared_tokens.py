@@ -69,7 +69,7 @@ def _write_splits(
             packed = PackSummary.of(num_packed, window, writer.lengths.tokens)
         splits[name] = written
         summaries[name] = _summarise(writer, records.accounts[name], records.cleaned.get(name, []), packed)
-    return MadeSplits(splits, summaries, all_statistics(contents, uncut, window), step.engine)
+    return MadeSplits(splits, summaries, all_statistics(contents, uncut, section.max_length, window), step.engine)
 
 
 def _rules(section: TokenizeSection) -> dict[str, Any]:

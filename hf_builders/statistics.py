@@ -64,24 +64,34 @@ class SplitStatistics:
 
 
 def all_statistics(
-    contents: Mapping[str, RowContents], uncut: Mapping[str, LengthCounts], max_length: int
+    contents: Mapping[str, RowContents],
+    uncut: Mapping[str, LengthCounts],
+    max_length: int,
+    packed_length: int | None = None,
 ) -> dict[str, SplitStatistics]:
     """The statistics of every split.
 
     Args:
         contents: of the rows as they were written, before they were packed.
         uncut: lengths of the records before `max_length` was applied, those it set aside included; none for windows.
-        max_length: of a row, or of a packed row.
+        max_length: of a row.
+        packed_length: of a packed row; None is `max_length`.
     """
     train = contents.get(_TRAIN)
     return {
-        name: _split_statistics(each, uncut.get(name), max_length, train if name != _TRAIN else None)
+        name: _split_statistics(
+            each, uncut.get(name), max_length, packed_length or max_length, train if name != _TRAIN else None
+        )
         for name, each in contents.items()
     }
 
 
 def _split_statistics(
-    contents: RowContents, uncut: LengthCounts | None, max_length: int, train: RowContents | None
+    contents: RowContents,
+    uncut: LengthCounts | None,
+    max_length: int,
+    packed_length: int,
+    train: RowContents | None,
 ) -> SplitStatistics:
     total, lengths = LengthCounts(), {}
     total.add(contents.prompt_lengths + contents.answer_lengths)
@@ -96,7 +106,7 @@ def _split_statistics(
         lengths["uncut"] = Lengths.of(uncut)
         recommended = recommended_max_length(uncut)
         choices = [_choice(uncut, each) for each in _lengths_to_choose(uncut, {max_length, recommended})]
-        packing = PackSummary.of(len(best_fit(total.each(), max_length).starts) - 1, max_length, total.tokens)
+        packing = PackSummary.of(len(best_fit(total.each(), packed_length).starts) - 1, packed_length, total.tokens)
     return SplitStatistics(
         lengths=lengths,
         padding={str(size): round(total.padding(size), 4) for size in _BATCH_SIZES},

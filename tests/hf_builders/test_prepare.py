@@ -181,7 +181,7 @@ def test_the_command_prints_the_counts_and_the_folder(
         assert f"{manifest['splits'][split]['tokens']:,}" in next(
             line for line in out.splitlines() if line.startswith(split)
         )
-    assert out.splitlines()[-1] == "written out/demo/ (data/, quarantine/, manifest.json)"
+    assert out.splitlines()[-1] == "written out/demo/ (report.html, data/, quarantine/, manifest.json)"
 
 
 def test_the_command_tells_a_bad_row_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -314,5 +314,5 @@ def test_the_command_prints_windows_and_remarks(tmp_path: Path, capsys: pytest.C
     assert kept in lines
     assert lines[-2:] == [
         f"digest  {manifest['digest']}",
-        f"written {tmp_path}/out/demo_reading/ (data/, quarantine/, manifest.json)",
+        f"written {tmp_path}/out/demo_reading/ (report.html, data/, quarantine/, manifest.json)",
     ]
