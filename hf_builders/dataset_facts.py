@@ -12,6 +12,9 @@ import yaml
 from hf_builders.locations import Download
 from hf_builders.registry import builder_class
 
+NOT_STATED = "not stated"
+"""The licence, where nobody has named one."""
+
 
 @dataclass(frozen=True)
 class DatasetFacts:
@@ -64,7 +67,18 @@ def card_sections(name: str) -> dict[str, str]:
     '```bibtex'
     """
     _, *rest = re.split(r"^## (.+)\n", _card(name), flags=re.MULTILINE)
-    return {name: text.strip() for name, text in zip(rest[::2], rest[1::2], strict=True)}
+    return {title: text.strip() for title, text in zip(rest[::2], rest[1::2], strict=True)}
+
+
+def licence_of_rows(facts: DatasetFacts, *, is_sample: bool, said: str | None = None) -> str:
+    """Of rows made of a dataset: its own; of users' files what they say, where the sample's is the project's.
+
+    >>> licence_of_rows(dataset_facts("conversations"), is_sample=False)
+    'not stated'
+    """
+    if not facts.is_of_user:
+        return facts.licence
+    return said or (str(card_header(facts.name)["license"]) if is_sample else NOT_STATED)
 
 
 def _card(name: str) -> str:
@@ -80,7 +94,7 @@ def _address(download: Download) -> str:
 def _licence(header: dict[str, Any]) -> str:
     """A name for people: the Hub's short one, or where it has none the licence's own and its address."""
     if header["license"] == "unknown":
-        return "not stated"
+        return NOT_STATED
     if header["license"] != "other":
         return str(header["license"])
     return f"{header['license_name']} ({header['license_link']})"

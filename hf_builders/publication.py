@@ -10,21 +10,21 @@ quarantine/*.jsonl  the rows themselves, where that is asked for
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow.parquet as pq
 
 from hf_builders.cleaned_records import clean_records
-from hf_builders.dataset_facts import DatasetFacts
+from hf_builders.dataset_facts import DatasetFacts, licence_of_rows
 from hf_builders.errors import OptionError, did_you_mean
 from hf_builders.prepared_folder import MANIFEST
 from hf_builders.prepared_rows import check_sources
+from hf_builders.publishable_manifest import without_paths
 from hf_builders.registry import builder_class
 from hf_builders.run_config import CleanSection, DatasetSection
 from hf_builders.run_records import load_records
@@ -35,8 +35,9 @@ TOKENS = "tokens"
 CARD = "README.md"
 QUARANTINE = "quarantine.json"
 _SHARD_BYTES = 256 << 20
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SET_ASIDE = ("left_out", "quarantined", "set_aside")
+_NOT_CLEANED = ("source", "mrc")
+"""Views whose texts are nobody's turns, or have offsets into them."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,19 @@ def write_publication(
     views: Sequence[str],
     *,
     with_quarantine: bool = False,
+    licence: str | None = None,
 ) -> Publication:
-    """Write all files but the card into the empty `folder`.
+    """Write all files but the card into an empty folder.
 
     Args:
-        place: the prepared folder; `manifest` is its own.
-        tokens: its rows; None where only views are published.
-        views: of the dataset the rows were made of; read again from the raw files, which must be those of `manifest`.
+        place: the prepared folder, whose manifest is given.
+        tokens: what lies in its data/; None publishes views alone.
+        views: of the dataset. They are read again from the raw files, and cleaned as the run cleans; `source` and
+            `mrc` stay as they are, unless the run was made of that view.
+        licence: of users' own files, as the Hub names it.
 
     Raises:
-        OptionError: a view that the dataset has not, or nothing to publish.
+        OptionError: a view that the dataset has not.
         SourceError: the raw files are no longer those that were prepared.
     """
     configs: dict[str, dict[str, int]] = {}
@@ -86,6 +90,7 @@ def write_publication(
         configs[name] = {split: len(rows) for split, rows in splits.items()}
         features[name] = next(iter(splits.values())).features
         for split, rows in splits.items():
+            assert rows.features == features[name]
             _write_parquet(rows, folder / name, split)
     if with_quarantine:
         shutil.copytree(place / "quarantine", folder / "quarantine")
@@ -95,9 +100,12 @@ def write_publication(
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    published = {"licence": facts.licence, "configs": {name: {"splits": splits} for name, splits in configs.items()}}
-    _write_json(folder / MANIFEST, {**_without_paths(manifest), "published": published, "files": files})
-    written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    published = {
+        "licence": licence_of_rows(facts, is_sample=manifest["dataset"]["sample"], said=licence),
+        "configs": {name: {"splits": splits} for name, splits in configs.items()},
+    }
+    written = {**without_paths(manifest), "published": published, "files": files}
+    _write_json(folder / MANIFEST, written)
     return Publication(folder, written, configs, features)
 
 
@@ -126,48 +134,32 @@ def _configs(
 ) -> Iterator[tuple[str, Mapping[str, datasets.Dataset]]]:
     if tokens is not None:
         yield TOKENS, tokens
+    check_views(manifest["dataset"]["name"], views)
     for view in dict.fromkeys(views):
-        section = replace(DatasetSection(**manifest["dataset"]), view=view)
-        builder, records = load_records(section)
+        builder, records = load_records(replace(DatasetSection(**manifest["dataset"]), view=view))
         check_sources(place, manifest, Path(builder.cache_dir))
-        clean = CleanSection(**manifest["clean"]) if manifest.get("clean") else None
-        if clean is not None and (view != "source" or clean.template is not None):
+        if (clean := _cleaning_of(view, manifest)) is not None:
             records, _ = clean_records(records, clean, Path(builder.cache_dir))
         yield view, records
+
+
+def _cleaning_of(view: str, manifest: Mapping[str, Any]) -> CleanSection | None:
+    """What of the run's cleaning goes for a view; its own is published as it was tokenized."""
+    section = CleanSection(**manifest["clean"]) if manifest.get("clean") else None
+    if section is None or view == manifest["dataset"]["view"]:
+        return section
+    return replace(section, template=None, columns={}) if section.steps and view not in _NOT_CLEANED else None
 
 
 def _write_parquet(rows: datasets.Dataset, folder: Path, split: str) -> None:
     """In shards of about 256 MiB of Arrow memory; equal rows give equal bytes, so that what is uploaded stays so."""
     folder.mkdir(exist_ok=True)
-    num_shards = max(-(-rows.data.nbytes // _SHARD_BYTES), 1)
+    num_shards = min(max(-(-rows.data.nbytes // _SHARD_BYTES), 1), len(rows))
     for shard in range(num_shards):
         path = folder / f"{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         part = rows.shard(num_shards, shard, contiguous=True)
         part.to_parquet(path)
         assert pq.ParquetFile(path).metadata.num_rows == len(part)
-
-
-def _without_paths(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest without what only says where things lie on this machine, or how to log in somewhere."""
-    dataset = manifest["dataset"]
-    shown = {name: _bare(dataset[name]) for name in ("data_dir", "data_files", "options")}
-    sections = {
-        name: {**manifest[name], "tokenizer": _bare(manifest[name]["tokenizer"])} if manifest.get(name) else {}
-        for name in ("tokenize", "spans")
-    }
-    return {**manifest, "dataset": {**dataset, **shown, "download": bool(dataset["download"])}, **sections}
-
-
-def _bare(value: Any) -> Any:
-    """What of a value is no path: of a path its last part, of a list or mapping the same of each value."""
-    if isinstance(value, Mapping):
-        return {name: _bare(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_bare(each) for each in value]
-    if not isinstance(value, str) or (_HUB_NAME.fullmatch(value) and not Path(value).exists()):
-        return value
-    is_path = Path(value).expanduser().exists() or value.startswith(("/", "~", ".")) or "://" in value
-    return PurePosixPath(value.replace("\\", "/")).name if is_path or "\\" in value else value
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

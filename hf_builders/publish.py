@@ -10,6 +10,7 @@ from pathlib import Path
 import datasets
 
 from hf_builders.dataset_card import dataset_card
+from hf_builders.dataset_card_header import check_licence
 from hf_builders.dataset_facts import DatasetFacts, dataset_facts
 from hf_builders.errors import HubError, OptionError, SourceError
 from hf_builders.hub import HubRepository, check_repo_id
@@ -88,7 +89,14 @@ def push(
         raise SourceError(f"{folder}: data/ is not what manifest.json proves; run `hf-builders prepare` again")
     with staged_beside(place, "push") as draft:
         publication = write_publication(
-            draft, place, manifest, facts, splits if tokens else None, views, with_quarantine=quarantine
+            draft,
+            place,
+            manifest,
+            facts,
+            splits if tokens else None,
+            views,
+            with_quarantine=quarantine,
+            licence=licence,
         )
         card = dataset_card(publication, repo_id, facts, licence=licence)
         (draft / CARD).write_text(card, encoding="utf-8")
@@ -116,6 +124,8 @@ def _check_options(
         raise OptionError("there is nothing to push; name a view (--view), or leave out --no-tokens")
     if licence is not None and not facts.is_of_user:
         raise OptionError(f"licence: {facts.name} has its own ({facts.licence}); leave it out")
+    if licence is not None:
+        check_licence(licence)
 
 
 def _upload(repository: HubRepository, publication: Publication, private: bool) -> str:

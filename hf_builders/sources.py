@@ -119,9 +119,23 @@ def number(sources: Iterable[SourceFile]) -> list[SourceFile]:
     names = [os.fsencode(file.name).decode(errors="backslashreplace") for file in files]
     if len(set(names)) < len(names):
         places = [PurePosixPath(Path(file.path).resolve().as_posix()) / (file.member or "") for file in files]
-        common = os.path.commonpath([place.parent for place in places])
-        names = [place.relative_to(common).as_posix() for place in places]
+        names = _told_apart(places)
     return [replace(file, name=name, index=i) for i, (file, name) in enumerate(zip(files, names, strict=True))]
+
+
+def _told_apart(places: Sequence[PurePosixPath]) -> list[str]:
+    """Files by their places below the folder they share. Rows are called by these names, and published: where that
+    folder is above the user's own, names are cut to what tells files apart.
+    """
+    common = PurePosixPath(os.path.commonpath([place.parent for place in places]))
+    below = [place.relative_to(common).parts for place in places]
+    home = PurePosixPath(os.path.realpath(os.path.expanduser("~")))
+    if common in home.parents:
+        own = [place.relative_to(home).parts if home in place.parents else place.parts for place in places]
+        longest = max(len(parts) for parts in own)
+        cut = ([parts[-length:] for parts in own] for length in range(1, longest + 1))
+        below = next((each for each in cut if len(set(each)) == len(each)), below)
+    return ["/".join(parts) for parts in below]
 
 
 def describe(sources: Iterable[SourceFile]) -> list[dict[str, Any]]:

@@ -1,0 +1,84 @@
+"""The manifest of a prepared folder in; out the same, less where things lie on this machine and who logs in where."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_CACHE = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/")
+_ADDRESS = re.compile(r"\w+://\S*")
+_LOGIN = re.compile(r"(\w+://)[^\s/@]*@")
+_PATH = re.compile(r"[/~]|\.\.?[/\\]|[A-Za-z]:[/\\]|\\\\")
+_MANY_FILES = re.compile(r"(?P<folder>.+): (?P<files>[\d,]+ files)")
+
+
+def without_paths(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest to be published: of paths the names of files, of folders that hold data nothing.
+
+    Whether data came from a folder of the user's or was downloaded stays, as true or false; so do names at the Hub.
+
+    >>> facts = {"name": "adgen", "data_dir": "/home/somebody/AdvertiseGen", "data_files": None, "download": False}
+    >>> without_paths({"dataset": {**facts, "options": {}}, "sources": []})["dataset"]["data_dir"]
+    True
+    """
+    dataset = dict(manifest["dataset"])
+    for name in ("data_dir", "download"):
+        dataset[name] = bool(dataset[name])
+    dataset["data_files"] = _each(dataset["data_files"], _last_part)
+    dataset["options"] = _each(dataset["options"], _without_path)
+    sections = {
+        name: {**manifest[name], "tokenizer": tokenizer_name(manifest[name]["tokenizer"])}
+        for name in ("tokenize", "spans")
+        if manifest.get(name)
+    }
+    clean = {"clean": _each(manifest["clean"], _without_path)} if manifest.get("clean") else {}
+    sources = [{**source, "name": _without_folder(source["name"])} for source in manifest["sources"]]
+    return {**manifest, "dataset": dataset, **clean, **sections, "sources": sources}
+
+
+def tokenizer_name(tokenizer: str) -> str:
+    """Its name at the Hub, also where it was read from the Hub's cache; of another folder the last part.
+
+    >>> tokenizer_name("Qwen/Qwen2.5-7B"), tokenizer_name("/models/chatglm3-6b/")
+    ('Qwen/Qwen2.5-7B', 'chatglm3-6b')
+    """
+    if cached := _HUB_CACHE.search(tokenizer):
+        return "/".join(cached.groups())
+    if _HUB_NAME.fullmatch(tokenizer) and not os.path.exists(os.path.expanduser(tokenizer)):
+        return tokenizer
+    return _last_part(tokenizer) or "tokenizer"
+
+
+def _each(value: Any, change: Any) -> Any:
+    """The same value with every text in it changed."""
+    if isinstance(value, Mapping):
+        return {name: _each(each, change) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_each(each, change) for each in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _last_part(path: str) -> str:
+    """The name of a file or pattern."""
+    if _ADDRESS.fullmatch(path):
+        path = urlsplit(path).path  # what is before may be a login, what is behind a token
+    return PurePosixPath(path.replace("\\", "/")).name.strip(".")
+
+
+def _without_path(value: str) -> str:
+    """A text that is no path, as most options are, stays as it is."""
+    if _ADDRESS.fullmatch(value) or _PATH.match(value) or os.path.exists(value):
+        return _last_part(value)
+    home = os.path.expanduser("~").rstrip("/")
+    return _LOGIN.sub(r"\1", value.replace(home, "~") if home else value)
+
+
+def _without_folder(name: str) -> str:
+    """The files of a folder may be described as one, by its name; those of an archive are called by the archive's."""
+    many = _MANY_FILES.fullmatch(name)
+    return many["files"] if many and not many["folder"].endswith(".zip") else name
