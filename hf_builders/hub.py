@@ -10,9 +10,9 @@ import json
 import logging
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from time import sleep
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -210,10 +210,11 @@ class HubRepository:
                 if not isinstance(cause, (_HTTPError, OSError, EntryNotFoundError)):
                     raise
                 if not _may_pass(cause) or attempt == _NUM_TRIES - 1:
-                    raise HubError(self._told(cause)) from None  # the chain has addresses, which may have secrets
+                    # Not the chain, whose addresses may have secrets.
+                    raise HubError(f"{self._told(cause)}; {_way_out(cause)}") from None
                 wait = _wait_of(cause, attempt)
                 logger.warning("%s; trying again in %.0f s", self._told(cause), wait)
-                time.sleep(wait)
+                sleep(wait)
         raise AssertionError("the last try returns or raises")
 
     def _told(self, error: BaseException) -> str:
@@ -221,7 +222,7 @@ class HubRepository:
         for secret in self._secrets:
             fact = fact.replace(secret, "[token]")
         fact = re.sub(r"//[^/@\s]+@", "//", fact)
-        return f"{self.repo_id}: {fact}; {_way_out(error)}"
+        return f"{self.repo_id}: {fact}"
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +86,9 @@ def push(
     splits = datasets.load_from_disk(place / "data")
     if digest_of_saved(splits) != manifest["digest"]:
         raise SourceError(f"{folder}: data/ is not what manifest.json proves; run `hf-builders prepare` again")
-    with staged_beside(place, "push") as draft:
+    with staged_beside(place, "push") as work:
+        draft = work / "files"
+        draft.mkdir()
         publication = write_publication(
             draft,
             place,
@@ -100,10 +101,10 @@ def push(
         )
         card = dataset_card(publication, repo_id, facts, licence=licence)
         (draft / CARD).write_text(card, encoding="utf-8")
-        _check_copy(draft, publication, f"{folder}: what was written to be pushed")
+        _check_copy(draft, publication, work / "rows", f"{folder}: what was written to be pushed")
         commit = None
         if not dry_run:
-            commit = _upload(HubRepository(repo_id, revision=revision, token=token), publication, private)
+            commit = _upload(HubRepository(repo_id, revision=revision, token=token), publication, work, private)
         return Pushed(
             repo_id,
             publication.configs,
@@ -128,33 +129,35 @@ def _check_options(
         check_licence(licence)
 
 
-def _upload(repository: HubRepository, publication: Publication, private: bool) -> str:
+def _upload(repository: HubRepository, publication: Publication, work: Path, private: bool) -> str:
     repository.make(private=private)
     large = [path for path in publication.paths if path.suffix == ".parquet"]
     repository.upload(publication.folder, large)
     message = f"Upload {', '.join(publication.configs)} with hf-builders"
     commit = repository.commit(publication.folder, publication.paths, message)
     names = [path.relative_to(publication.folder).as_posix() for path in publication.paths]
-    with tempfile.TemporaryDirectory(dir=publication.folder.parent, prefix=".hf-builders-check-") as scratch:
-        copy = Path(scratch) / "copy"
-        repository.download(copy, names, commit=commit)
-        _check_copy(copy, publication, f"{repository.repo_id}: what the Hub gives at {commit}")
+    repository.download(work / "copy", names, commit=commit)
+    _check_copy(
+        work / "copy", publication, work / "copied_rows", f"{repository.repo_id}: what the Hub gives at {commit}"
+    )
     return commit
 
 
-def _check_copy(folder: Path, publication: Publication, what: str) -> None:
-    """See that a copy has the files, the rows and the digest of the publication."""
-    # What names the hashes of the others has none itself.
-    pairs = {name: (folder / name, publication.folder / name) for name in (MANIFEST, CARD)}
-    faults = [f"{name}: is another" for name, (copy, own) in pairs.items() if copy.read_bytes() != own.read_bytes()]
+def _check_copy(folder: Path, publication: Publication, cache: Path, what: str) -> None:
+    """See that a copy has the files, the rows and the digest of the publication; rows are read by way of `cache`."""
+    faults = [f"{name}: is another" for name in (MANIFEST, CARD) if not _is_same(folder, publication.folder, name)]
     faults += file_faults(folder, publication.manifest)
     if not faults:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".hf-builders-rows-") as cache:
-            configs = read_configs(folder, publication.manifest, Path(cache))
-            rows = {name: dict(splits.num_rows) for name, splits in configs.items()}
-            if rows != publication.configs:
-                faults.append(f"has {rows} rows; pushed were {publication.configs}")
-            if TOKENS in configs and digest_of_saved(configs[TOKENS]) != publication.manifest["digest"]:
-                faults.append("the digest of ids and labels is another than that of the manifest")
+        configs = read_configs(folder, publication.manifest, cache)
+        rows = {name: dict(splits.num_rows) for name, splits in configs.items()}
+        if rows != publication.configs:
+            faults.append(f"has {rows} rows; pushed were {publication.configs}")
+        if TOKENS in configs and digest_of_saved(configs[TOKENS]) != publication.manifest["digest"]:
+            faults.append("the digest of ids and labels is another than that of the manifest")
     if faults:
         raise HubError(f"{what} is not what was to be pushed: {'; '.join(faults[:3])}; push again")
+
+
+def _is_same(folder: Path, other: Path, name: str) -> bool:
+    """Of the files that have no hash in the manifest."""
+    return (folder / name).is_file() and (folder / name).read_bytes() == (other / name).read_bytes()

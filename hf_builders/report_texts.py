@@ -188,7 +188,7 @@ _PROSE = {
         "对话模板不写出的文本（先前的思考、调用旁的话）",
     ),
     "cuts.control_texts": Text(
-        "Control tokens typed in texts; they stay plain text", "文本中出现的控制符；仍按普通文本处理"
+        "Control tokens typed in texts; they stay plain text", "文本中出现的控制 token；仍按普通文本处理"
     ),
     "cuts.tokens_straddling": Text(
         "Tokens across the border of prompt and answer; not trained", "跨越提示与回答边界的 token；不训练"

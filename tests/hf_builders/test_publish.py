@@ -46,7 +46,7 @@ def prepared(
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """The Hub of this process; nobody sleeps before trying again."""
-    monkeypatch.setattr("hf_builders.hub.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("hf_builders.hub.sleep", lambda seconds: None)
     with Hub() as hub:
         at_hub(monkeypatch, hub, tmp_path / "home")
         yield hub

@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that we would have slept before trying again; nobody does."""
     seconds: list[float] = []
-    monkeypatch.setattr("hf_builders.hub.time.sleep", seconds.append)
+    monkeypatch.setattr("hf_builders.hub.sleep", seconds.append)
     return seconds
 
 
@@ -124,7 +124,7 @@ def test_a_push_that_is_killed_leaves_no_commit_and_the_next_clears_up_and_goes_
     command = [sys.executable, "-m", "hf_builders.cli", "push", str(folder), "--repo-id", NAME]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **hub.environment(tmp_path / "other")}, stderr=-3)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.push-*/README.md")):
+    while not list(tmp_path.glob(".out.push-*/files/README.md")):
         assert time.monotonic() < deadline, "the push never began"
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
