@@ -17,6 +17,7 @@ from hf_builders import load_hook
 
 if TYPE_CHECKING:
     from hf_builders.errors import ConfigError, HfBuildersError, HubError, OptionError, RowError, SourceError
+    from hf_builders.exports import export
     from hf_builders.publish import push
     from hf_builders.quarantine import Account
     from hf_builders.registry import account, list_datasets, load_dataset
@@ -32,6 +33,7 @@ __all__ = [
     "RowError",
     "SourceError",
     "account",
+    "export",
     "list_datasets",
     "load_dataset",
     "push",
@@ -41,6 +43,7 @@ __all__ = [
 _HOMES = {
     "Account": "quarantine",
     "account": "registry",
+    "export": "exports",
     "list_datasets": "registry",
     "load_dataset": "registry",
     "push": "publish",

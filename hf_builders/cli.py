@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hf_builders import __version__, commands
 from hf_builders.errors import HfBuildersError
 
+_TRAINERS = ("llamafactory", "trl", "swift", "openai")  # those of `exports.TARGETS`, which --help need not import
 _DONE, _OUR_ERROR, _INTERRUPTED = 0, 1, 130  # argparse itself exits with 2 on wrong usage
 
 
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect_options(
         add("inspect", commands.inspect, summary, "hf-builders inspect configs/demo.yaml --split train --row 2")
     )
+    summary = "write the records of a prepared set in the form of another trainer, and the entry of its config"
+    export = add("export", commands.export, summary, "hf-builders export out/demo --to trl")
+    export.add_argument("place", metavar="CONFIG_OR_DIR", help="a run config, or the folder it was prepared into")
+    export.add_argument("--to", required=True, choices=_TRAINERS, help="whose form")
+    export.add_argument("--out", metavar="DIR", help="default: beside the prepared folder, as out/demo_trl")
     summary = "publish a prepared folder on the Hub with its card and manifest, download it again, and compare"
     _add_push_options(
         add("push", commands.push, summary, "hf-builders push out/demo --repo-id you/adgen-tokens --private")

@@ -141,6 +141,18 @@ def train(options: argparse.Namespace) -> None:
     print(f"written {trained.folder}/")
 
 
+def export(options: argparse.Namespace) -> None:
+    from hf_builders.exports import export
+
+    exported = export(options.place, options.to, options.out)
+    lines = [(split, f"{rows:,}", exported.files[split]) for split, rows in exported.rows.items()]
+    _print_table([("split", "records", "file"), *lines])
+    for note in exported.notes:
+        print(note)
+    print(f"written {exported.folder}/")
+    print(f"next    {exported.command}")
+
+
 def push(options: argparse.Namespace) -> None:
     from hf_builders.publish import push
 

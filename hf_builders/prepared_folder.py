@@ -3,6 +3,7 @@
 OUT/data/         token rows by split (`datasets.load_from_disk`)
 OUT/manifest.json sources, options, versions, counts, statistics, a digest of all ids and labels, the files themselves
 OUT/quarantine/   raw rows that could not be read, and records that gave no token row, each with its reason
+OUT/report.html   all of it for human eyes (`hf_builders.report`)
 """
 
 from __future__ import annotations
@@ -14,11 +15,22 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hf_builders.errors import SourceError
 
 MANIFEST = "manifest.json"
+
+
+class Writer(NamedTuple):
+    """Who writes a folder: the command, what names the folder to it, and the file that lists what was written."""
+
+    command: str
+    option: str
+    manifest: str
+
+
+PREPARE = Writer("prepare", "output.dir", MANIFEST)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -48,22 +60,22 @@ def _parse_manifest(path: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def drafted(place: str | Path) -> Iterator[Path]:
+def drafted(place: str | Path, writer: Writer = PREPARE) -> Iterator[Path]:
     """A draft folder for the files of `place`; it gets its manifest from `write_manifest` and the place at the end.
 
     If the block raises, the draft is gone and `place` is as it was.
 
     Raises:
-        SourceError: `place` holds something that `prepare` did not write, or nothing can be written there.
+        SourceError: `place` holds something that `writer` did not write, or nothing can be written there.
     """
     folder = Path(place).expanduser().resolve()  # a link stays a link, and what it points to is replaced
     try:
         _clear_up(folder)
-        _check_replaceable(folder)
+        _check_replaceable(folder, writer)
         draft = _beside(folder, "draft")
         draft.mkdir(parents=True)
     except OSError as error:
-        raise SourceError(f"output.dir: {place}: cannot be written ({error.strerror}); choose another") from error
+        raise SourceError(f"{writer.option}: {place}: cannot be written ({error.strerror}); choose another") from error
     try:
         yield draft
         _swap_in(draft, folder)
@@ -85,24 +97,24 @@ def staged_beside(place: Path, what: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_manifest(draft: Path, facts: dict[str, Any]) -> None:
+def write_manifest(draft: Path, facts: dict[str, Any], writer: Writer = PREPARE) -> None:
     """Write the facts and the size of every file of the draft, which is how a later run knows its own files."""
     files = {path.relative_to(draft).as_posix(): path.stat().st_size for path in _files(draft)}
     text = json.dumps({**facts, "files": files}, ensure_ascii=False, indent=2)
-    (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (draft / writer.manifest).write_text(text + "\n", encoding="utf-8")
 
 
-def _check_replaceable(folder: Path) -> None:
+def _check_replaceable(folder: Path, writer: Writer) -> None:
     if folder == Path.cwd():
-        raise SourceError("output.dir: is the folder the command runs in; choose one below it")
+        raise SourceError(f"{writer.option}: is the folder the command runs in; choose one below it")
     if folder.exists() and not folder.is_dir():
-        raise SourceError(f"output.dir: {folder} is a file; choose a folder")
+        raise SourceError(f"{writer.option}: {folder} is a file; choose a folder")
     there = [path.relative_to(folder).as_posix() for path in _files(folder)]
-    manifest = _parse_manifest(folder / MANIFEST)
-    ours = [*manifest["files"], MANIFEST] if manifest else []
+    manifest = _parse_manifest(folder / writer.manifest)
+    ours = [*manifest["files"], writer.manifest] if manifest else []
     if others := sorted(set(there) - set(ours)):
         raise SourceError(
-            f"output.dir: {folder} holds {', '.join(others[:3])}, which prepare did not write; "
+            f"{writer.option}: {folder} holds {', '.join(others[:3])}, which {writer.command} did not write; "
             "choose another folder, or empty this one"
         )
 

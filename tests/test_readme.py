@@ -35,7 +35,7 @@ def test_the_quickstart_gives_the_batch_it_promises_and_a_row_can_be_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    quickstart, _, _, _, see_it, packing, training, _ = blocks("python")
+    quickstart, _, _, _, see_it, packing, training, *_ = blocks("python")
     names: dict[str, object] = {}
     exec(quickstart, names)
     batch = names["batch"]
@@ -97,7 +97,7 @@ def test_an_encoder_is_trained_and_scored_as_shown(
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(blocks("python")[-1], names)
+    exec(blocks("python")[7], names)
     assert {"eval_exact_match", "eval_f1"} <= set(names["trainer"].state.log_history[-1])
     assert "'eval_f1'" in capsys.readouterr().out
     predictions = json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))
@@ -106,11 +106,37 @@ def test_an_encoder_is_trained_and_scored_as_shown(
 
 def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
     commands = re.findall(r"^hf-builders (\w+)", "\n".join(blocks("bash")), re.MULTILINE)
-    assert commands == ["list", "show", "prepare", "inspect", "train", "push"]
-    for command in commands:
+    assert commands == [
+        *("list", "show", "prepare", "inspect", "train", "verify", "export", "push"),  # the tour
+        *("push", "push", "verify", "export"),  # the sections on each
+    ]
+    for command in set(commands):
         with pytest.raises(SystemExit) as caught:
             main([command, "--help"])
         assert caught.value.code == 0
+
+
+def test_prepared_rows_are_handed_to_a_plain_trainer_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare", "configs/demo.yaml"]) == 0
+    names: dict[str, Any] = {}
+    exec(blocks("python")[8], names)
+    assert names["trainer"].state.global_step == 4
+    assert (
+        "from trl import" in blocks("python")[9]
+    )  # not installed here; tests/benchmarks/peers/trl_token_rows.py runs it
+    assert len(blocks("python")) == 10
+
+
+def test_the_pushes_shown_are_pushes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare", "configs/demo.yaml"]) == 0
+    lines = re.findall(r"^hf-builders (push .*?)(?: +#.*)?$", "\n".join(blocks("bash")), re.MULTILINE)
+    assert len(lines) == 3
+    for line in lines:
+        assert main([*line.split(), *(["--dry-run"] if "--dry-run" not in line else [])]) == 0
 
 
 def coloured(tokenizer_path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,8 @@ def _report_of(command: list[str], scratch: Path) -> dict[str, Any]:
         log.seek(0)
         said = [line.strip() for line in (log.read() + done.stdout).splitlines() if line.strip()]
     if done.returncode:
-        raise RunFailed(f"exit code {done.returncode}: {said[-1] if said else 'said nothing'}")
+        errors = [line for line in said if re.match(r"[\w.]*(Error|Exception)\b", line)]
+        raise RunFailed(f"exit code {done.returncode}: {(errors or said or ['said nothing'])[-1]}")
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"rows"')]
     if not lines:
         raise RunFailed("ended without a report")

@@ -12,7 +12,7 @@ from hf_builders.cli import _parser, main
 from hf_builders.registry import list_datasets
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("list", "show", "prepare", "inspect", "train", "push")
+COMMANDS = ("list", "show", "prepare", "inspect", "train", "export", "push", "verify")
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -89,6 +89,13 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
         main(arguments)
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("usage: hf-builders")
+
+
+def test_the_trainers_the_help_names_are_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("transformers", reason="exports read prepared rows")
+    from hf_builders.exports import TARGETS
+
+    assert f"{{{','.join(TARGETS)}}}" in help_of("export", capsys)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
