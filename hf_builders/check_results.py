@@ -33,7 +33,8 @@ class SplitResult(abc.ABC):
         self.failed += 1
         if len(self.offenders) < _NUM_SHOWN:
             quoted = f"{text[:60]!r}{'…' if len(text) > 60 else ''} " if text else ""
-            self.offenders.append(f"{id_}: {quoted}{fault}")
+            name = str(id_)  # of a set of others it could steer a terminal
+            self.offenders.append(f"{name if name.isprintable() else repr(name)}: {quoted}{fault}")
 
 
 @dataclass(frozen=True)

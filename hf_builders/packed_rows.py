@@ -33,13 +33,17 @@ def token_row_batches(
     """
     for table in rows.with_format("arrow").iter(_BATCH_SIZE):
         table = table.combine_chunks()
-        if is_packed(rows):
-            faults = _faults(table, max_length)
-            for row, fault in faults.items():
-                fail(f"packed row with {table['ids'][row][0].as_py()}", fault)
-            good = np.setdiff1d(np.arange(len(table)), list(faults))
-            table = _unpacked(table.take(pa.array(good)).combine_chunks(), first_trained=first_trained)
-        yield table
+        yield unpacked(table, fail, max_length=max_length, first_trained=first_trained) if is_packed(rows) else table
+
+
+def unpacked(table: pa.Table, fail: Fail, *, max_length: int, first_trained: bool) -> pa.Table:
+    """The token rows of a batch of packed ones, as `token_row_batches` gives them."""
+    table = table.combine_chunks()
+    faults = _faults(table, max_length)
+    for row, fault in faults.items():
+        fail(f"packed row with {next(iter(table['ids'][row].as_py() or ['no record']))}", fault)
+    good = np.setdiff1d(np.arange(len(table)), list(faults))
+    return _unpacked(table.take(pa.array(good)).combine_chunks(), first_trained=first_trained)
 
 
 def _faults(table: pa.Table, max_length: int) -> dict[int, str]:
@@ -68,7 +72,8 @@ def _faults(table: pa.Table, max_length: int) -> dict[int, str]:
 def _lists(table: pa.Table, name: str) -> list[np.ndarray[Any, Any]]:
     column = table[name].combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False)
-    return np.split(flat, np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))[:-1])
+    ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
+    return np.split(flat, ends[:-1])[: len(ends)]  # no rows would be split into one part
 
 
 def _unpacked(table: pa.Table, *, first_trained: bool) -> pa.Table:

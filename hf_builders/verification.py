@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 
-import collators
-from collators.errors import TokenizationError
-from collators.tokenizers import tokenizer_digest
 from hf_builders.check_results import Check, SplitResult
-from hf_builders.errors import HfBuildersError, SourceError
+from hf_builders.checked_manifest import read_checked_manifest
+from hf_builders.errors import HfBuildersError, OptionError, SourceError
+from hf_builders.foreign_sets import is_saved, open_files, open_saved, told_as_no_dataset
 from hf_builders.hub import HubRepository
 from hf_builders.label_check import check_labels
-from hf_builders.label_form import check_form
-from hf_builders.prepared_folder import MANIFEST, read_manifest
+from hf_builders.label_form import Rules, check_form
+from hf_builders.manifest_counts import count_faults, type_faults
+from hf_builders.prepared_folder import MANIFEST
 from hf_builders.prepared_rows import PreparedRows
 from hf_builders.prepared_split import digest_of_saved
 from hf_builders.publication import TOKENS
-from hf_builders.published_files import file_faults, read_configs
+from hf_builders.published_files import card_faults, file_faults, read_configs, strangers
+from hf_builders.sources import told
+from hf_builders.token_columns import why_no_token_rows
+from hf_builders.tokenizer_of_rows import find_tokenizer
 from hf_builders.window_check import check_windows
 
 Progress = Callable[[int], None]
-_TOKEN_COLUMNS = {"input_ids", "labels"}
+_WHOSE = "that the answers are those of the records"
 
 
 @dataclass
@@ -39,9 +42,9 @@ class Verified:
     configs: dict[str, dict[str, int]] = field(default_factory=dict)
     """Rows by config and split."""
     digest: str | None = None
-    """Of the ids and labels there are now."""
+    """Of the ids and labels there are now; None where no manifest of ours says what it should be."""
     labels: dict[str, SplitResult] = field(default_factory=dict)
-    """By split of the token rows (`config/split`, where several configs have some)."""
+    """By split of the token rows; by `config/split` where no manifest of ours says which config they are."""
     faults: list[str] = field(default_factory=list)
     """What is wrong with the set as a whole."""
     unproven: list[str] = field(default_factory=list)
@@ -64,25 +67,30 @@ def verify(
 
     How far the labels are proven depends on what is there. With the records (the raw files of a prepared folder, or the
     view that was published beside the token rows) and the tokenizer: every trained span is an assistant's turn of its
-    record. With the tokenizer alone: an assistant says it, and its end is trained. Else: labels are ids or -100, and
-    something is trained. `unproven` says which it was.
+    record. With the tokenizer alone: each begins where its chat template lets the model begin to speak, and its end is
+    trained. Else: labels are ids or -100, and something is trained. `unproven` says what is left.
 
     Args:
-        place: a folder (prepared, or a copy of a repository), or the name of a dataset repository, which is downloaded
-            whole, past every cache.
+        place: a folder (prepared, or a copy of a repository, or anybody's that `datasets` loads), or the name of a
+            dataset repository, which is downloaded whole, past every cache.
         revision: a branch, tag or commit of the repository.
         tokenizer: a folder or hub name; left out, the one the manifest names.
+        token: of the Hub; None is the one `huggingface_hub` finds.
+        progress: called with the number of rows checked since the last call.
 
     Raises:
         OptionError: neither a folder nor a name.
-        SourceError: no dataset is there, or it has no token rows and no manifest.
+        SourceError: no dataset is there, it is damaged, or it has no token rows and no manifest.
         HubError: the Hub does not answer, or has no such repository.
+        collators.TokenizationError: there is no tokenizer of the name given, or it lacks the template of the rows.
     """
     folder = Path(place).expanduser()
     with tempfile.TemporaryDirectory(prefix="hf-builders-verify-") as scratch:
         cache = Path(scratch) / "cache"
         if folder.is_dir():
             return _Verifier(Verified(str(place)), folder, cache, tokenizer, progress).verify()
+        if folder.exists():
+            raise OptionError(f"{place}: is a file; name a folder, or a dataset on the Hub")
         copy = Path(scratch) / "copy"
         commit = HubRepository(str(place), revision=revision, token=token).download(copy)
         return _Verifier(Verified(str(place), commit), copy, cache, tokenizer, progress).verify()
@@ -94,31 +102,35 @@ class _Verifier:
         self._tokenizer_name, self._progress = tokenizer, progress
 
     def verify(self) -> Verified:
-        if not (self._folder / MANIFEST).is_file():
+        manifest = read_checked_manifest(self._folder, self._found.place)
+        if manifest is None:
             self._of_others()
-        elif "published" in (manifest := self._manifest()):
+        elif "published" in manifest:
             self._published(manifest)
         else:
-            self._prepared(read_manifest(self._folder))
+            self._prepared(manifest)
         return self._found
 
-    def _manifest(self) -> dict[str, Any]:
-        try:
-            manifest: dict[str, Any] = json.loads((self._folder / MANIFEST).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise SourceError(f"{self._found.place}: {MANIFEST} is damaged ({error}); publish it again") from error
-        return manifest
-
-    def _prepared(self, manifest: dict[str, Any]) -> None:
-        splits = datasets.load_from_disk(self._folder / "data")
+    def _prepared(self, manifest: Mapping[str, Any]) -> None:
+        for name, num_bytes in manifest["files"].items():
+            path = self._folder / name
+            there = path.stat().st_size if path.is_file() else None
+            if there != num_bytes:
+                fact = "is gone" if there is None else f"has {there:,} bytes; {MANIFEST} says {num_bytes:,}"
+                self._found.faults.append(f"{name}: {fact}")
+        splits = open_saved(self._folder / "data", f"{self._found.place}/data")
         self._found.configs[TOKENS] = dict(splits.num_rows)
         self._tokens(splits, manifest, None)
 
-    def _published(self, manifest: dict[str, Any]) -> None:
+    def _published(self, manifest: Mapping[str, Any]) -> None:
         self._found.faults += file_faults(self._folder, manifest)
         if self._found.faults:
             return  # rows of other files than were published prove nothing
-        configs = read_configs(self._folder, manifest, self._cache)
+        self._found.faults += card_faults(self._folder, manifest)
+        if names := strangers(self._folder, manifest):
+            self._found.unproven.append(f"what other files there are for, which were not published: {told(names)}")
+        with told_as_no_dataset(self._found.place):
+            configs = read_configs(self._folder, manifest, self._cache)
         for name, splits in configs.items():
             rows = self._found.configs[name] = dict(splits.num_rows)
             expected = manifest["published"]["configs"][name]["splits"]
@@ -128,96 +140,95 @@ class _Verifier:
             self._tokens(configs[TOKENS], manifest, configs.get(manifest["dataset"]["view"]))
 
     def _of_others(self) -> None:
-        found_some = False
-        for config, splits in _configs_of_others(self._folder, self._cache, self._found.place):
+        place, folder = self._found.place, self._folder
+        folder = folder / "data" if is_saved(folder / "data") and not is_saved(folder) else folder
+        sets = [("saved", open_saved(folder, place))] if is_saved(folder) else open_files(folder, self._cache, place)
+        tokenizer = self._tokenizer(None)
+        reasons = []
+        for config, splits in sets:
             self._found.configs[config] = dict(splits.num_rows)
             for split, rows in splits.items():
-                if set(rows.column_names) >= _TOKEN_COLUMNS:
-                    found_some = True
-                    self._found.labels[f"{config}/{split}"] = self._form(rows, self._tokenizer(None), {})
-        if not found_some:
-            raise SourceError(
-                f"{self._found.place}: has no {MANIFEST}, and no columns input_ids and labels; nothing to verify"
-            )
-        self._found.unproven.append(f"there is no {MANIFEST}: what the rows were made of, and whether all are there")
+                if reason := why_no_token_rows(rows.features.arrow_schema):
+                    reasons.append(f"{config}/{split}: {reason}")
+                else:
+                    self._form(f"{config}/{split}", rows, tokenizer, Rules())
+        if not self._found.labels:
+            raise SourceError(f"{place}: has no {MANIFEST} of ours, and no token rows ({told(reasons)})")
+        if reasons:
+            self._found.unproven.append(f"what has no token rows: {told(reasons)}")
+        self._found.unproven.append(
+            f"what the rows were made of, and whether all are there: no {MANIFEST} of ours says"
+        )
 
     def _tokens(
-        self, splits: datasets.DatasetDict, manifest: dict[str, Any], records: datasets.DatasetDict | None
+        self, splits: datasets.DatasetDict, manifest: Mapping[str, Any], records: datasets.DatasetDict | None
     ) -> None:
+        if faults := list(type_faults(splits, manifest)):
+            self._found.faults += faults
+            return
         self._found.digest = digest_of_saved(splits)
-        if self._found.digest != manifest["digest"]:
+        is_same = self._found.digest == manifest["digest"]
+        if not is_same:
             self._found.faults.append(
                 f"the digest of ids and labels is {self._found.digest}; {MANIFEST} says {manifest['digest']}"
             )
+        self._found.faults += (faults := list(count_faults(splits, manifest)))
+        if set(splits) != set(manifest["splits"]):
+            return
         tokenizer = self._tokenizer(manifest)
         if tokenizer is not None and (check := self._with_records(splits, manifest, records, tokenizer)) is not None:
             self._found.labels |= check.splits
-            self._found.faults += [fault for fault in check.faults if self._found.digest == manifest["digest"]]
-        elif manifest.get("spans"):
+            self._found.faults += [] if faults or not is_same else check.faults  # these say the same
+        elif manifest["spans"]:
             self._found.unproven.append("windows: their answers are proven by the records alone")
         else:
             for split, rows in splits.items():
-                self._found.labels[split] = self._form(rows, tokenizer, manifest)
+                self._form(split, rows, tokenizer, _rules(manifest))
 
     def _with_records(
         self,
         splits: datasets.DatasetDict,
-        manifest: dict[str, Any],
+        manifest: Mapping[str, Any],
         records: datasets.DatasetDict | None,
         tokenizer: Any,
     ) -> Check | None:
         """The whole proof, if the records are there."""
         view = manifest["dataset"]["view"]
-        if "published" in manifest and records is None:
-            self._found.unproven.append(f"that spans are turns of their records: the view {view} is not published")
+        if "published" in manifest and (records is None or not set(splits) <= set(records)):
+            self._found.unproven.append(
+                f"{_WHOSE}: the view {view} of them is not published (--view when it is pushed)"
+            )
             return None
-        check = check_windows if manifest.get("spans") else check_labels
+        if self._found.commit is not None and "published" not in manifest:
+            self._found.unproven.append(f"{_WHOSE}: a repository has no raw files; publish with `hf-builders push`")
+            return None
+        check = check_windows if manifest["spans"] else check_labels
         try:
-            return check(PreparedRows(self._folder, manifest, splits, tokenizer), self._progress, records)
+            return check(PreparedRows(self._folder, dict(manifest), splits, tokenizer), self._progress, records)
         except HfBuildersError as error:
-            self._found.unproven.append(f"that spans are turns of their records: {error}")
-            return None
+            self._found.unproven.append(f"{_WHOSE}: {error}")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, pa.ArrowException) as error:
+            if records is None:
+                raise
+            self._found.faults.append(f"{view}: its rows are no records of that view ({type(error).__name__}: {error})")
+        return None
 
-    def _form(self, rows: datasets.Dataset, tokenizer: Any | None, manifest: Mapping[str, Any]) -> SplitResult:
-        options = manifest.get("tokenize") or {}
-        return check_form(
-            rows,
-            tokenizer,
-            template=options.get("template"),
-            chat_template_kwargs=options.get("chat_template_kwargs"),
-            max_length=(manifest.get("pack") or {}).get("max_length") or options.get("max_length"),
-            progress=self._progress,
-        )
+    def _form(self, name: str, rows: datasets.Dataset, tokenizer: Any | None, rules: Rules) -> None:
+        check = self._found.labels[name] = check_form(rows, tokenizer, rules, progress=self._progress)
+        self._found.unproven += [f"{name}: {line}" for line in check.unproven()]
 
     def _tokenizer(self, manifest: Mapping[str, Any] | None) -> Any | None:
-        name = self._tokenizer_name
-        if name is None and manifest is not None:
-            name = str((manifest["tokenize"] or manifest["spans"])["tokenizer"])
-            if "/" not in name and not Path(name).is_dir():  # it was a folder where the rows were made
-                self._found.unproven.append(f"who says what is trained: {name} is not here; name it (--tokenizer)")
-                return None
-        if name is None:
-            self._found.unproven.append("who says what is trained: name the tokenizer of the rows (--tokenizer)")
-            return None
-        try:
-            tokenizer = collators.load_tokenizer(name)
-        except TokenizationError as error:
-            if self._tokenizer_name is not None:
-                raise
-            self._found.unproven.append(f"who says what is trained: {error}; name the tokenizer (--tokenizer)")
-            return None
-        if manifest is not None and tokenizer_digest(tokenizer) != manifest["tokenizer_digest"]:
-            fact = f"{name} is not the tokenizer of the rows (other digest)"
-            if self._tokenizer_name is not None:
-                raise SourceError(f"{self._found.place}: {fact}; {MANIFEST} has the digest of the right one")
-            self._found.unproven.append(f"who says what is trained: {fact}; name the right one (--tokenizer)")
-            return None
+        tokenizer, reason = find_tokenizer(self._found.place, self._tokenizer_name, manifest)
+        if reason:
+            self._found.unproven.append(f"who says what is trained: {reason}")
         return tokenizer
 
 
-def _configs_of_others(folder: Path, cache: Path, place: str) -> Iterator[tuple[str, datasets.DatasetDict]]:
-    try:
-        for config in datasets.get_dataset_config_names(str(folder)):
-            yield config, datasets.load_dataset(str(folder), config, cache_dir=str(cache))
-    except (datasets.exceptions.DatasetsError, FileNotFoundError, ValueError) as error:
-        raise SourceError(f"{place}: is no dataset that `datasets` can load ({error})") from error
+def _rules(manifest: Mapping[str, Any]) -> Rules:
+    options = manifest["tokenize"]
+    known = ("template", "chat_template_kwargs", "loss", "overflow", "max_length")
+    return Rules(
+        **{name: options[name] for name in known},
+        packed_length=manifest["pack"].get("max_length"),
+        is_text=manifest["dataset"]["view"] == "text",
+    )
