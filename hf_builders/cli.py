@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("place", metavar="REPO_OR_DIR", help="organisation/name of a dataset on the Hub, or a folder")
     verify.add_argument("--revision", metavar="NAME", help="a branch, tag or commit of it")
     verify.add_argument("--tokenizer", metavar="NAME", help="of the rows, if what the manifest names is not here")
+    verify.add_argument("--template", metavar="NAME", help="of rows without our manifest: alpaca, chatglm3, chatglm2")
     return parser
 
 

@@ -187,7 +187,13 @@ def verify(options: argparse.Namespace) -> bool:
     from hf_builders.verification import verify
 
     with tqdm(desc="verify", unit=" rows") as bar:
-        found = verify(options.place, revision=options.revision, tokenizer=options.tokenizer, progress=bar.update)
+        found = verify(
+            options.place,
+            revision=options.revision,
+            tokenizer=options.tokenizer,
+            template=options.template,
+            progress=bar.update,
+        )
     _print_rows(found.configs)
     if found.digest is not None:
         print(f"digest  {found.digest}")

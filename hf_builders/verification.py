@@ -60,6 +60,7 @@ def verify(
     *,
     revision: str | None = None,
     tokenizer: str | None = None,
+    template: str | None = None,
     token: str | None = None,
     progress: Progress = lambda num_rows: None,
 ) -> Verified:
@@ -75,6 +76,8 @@ def verify(
             dataset repository, which is downloaded whole, past every cache.
         revision: a branch, tag or commit of the repository.
         tokenizer: a folder or hub name; left out, the one the manifest names.
+        template: of rows that no manifest of ours describes, as it was given to `tokenize` (`alpaca`, `chatglm3`); left
+            out, the tokenizer's own.
         token: of the Hub; None is the one `huggingface_hub` finds.
         progress: called with the number of rows checked since the last call.
 
@@ -88,18 +91,26 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="hf-builders-verify-") as scratch:
         cache = Path(scratch) / "cache"
         if folder.is_dir():
-            return _Verifier(Verified(str(place)), folder, cache, tokenizer, progress).verify()
+            return _Verifier(Verified(str(place)), folder, cache, tokenizer, template, progress).verify()
         if folder.exists():
             raise OptionError(f"{place}: is a file; name a folder, or a dataset on the Hub")
         copy = Path(scratch) / "copy"
         commit = HubRepository(str(place), revision=revision, token=token).download(copy)
-        return _Verifier(Verified(str(place), commit), copy, cache, tokenizer, progress).verify()
+        return _Verifier(Verified(str(place), commit), copy, cache, tokenizer, template, progress).verify()
 
 
 class _Verifier:
-    def __init__(self, found: Verified, folder: Path, cache: Path, tokenizer: str | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        found: Verified,
+        folder: Path,
+        cache: Path,
+        tokenizer: str | None,
+        template: str | None,
+        progress: Progress,
+    ) -> None:
         self._found, self._folder, self._cache = found, folder, cache
-        self._tokenizer_name, self._progress = tokenizer, progress
+        self._tokenizer_name, self._template, self._progress = tokenizer, template, progress
 
     def verify(self) -> Verified:
         manifest = read_checked_manifest(self._folder, self._found.place)
@@ -151,7 +162,7 @@ class _Verifier:
                 if reason := why_no_token_rows(rows.features.arrow_schema):
                     reasons.append(f"{config}/{split}: {reason}")
                 else:
-                    self._form(f"{config}/{split}", rows, tokenizer, Rules())
+                    self._form(f"{config}/{split}", rows, tokenizer, Rules(template=self._template))
         if not self._found.labels:
             raise SourceError(f"{place}: has no {MANIFEST} of ours, and no token rows ({told(reasons)})")
         if reasons:

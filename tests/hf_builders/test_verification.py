@@ -692,6 +692,17 @@ def test_a_prepared_folder_without_its_manifest_is_a_set_of_others(folder: Path)
     assert found.configs == {"saved": {"train": 12, "validation": 4}}
 
 
+def test_rows_of_others_are_checked_by_the_template_one_names(raw: Path, tmp_path: Path) -> None:
+    folder = prepared(tmp_path / "out", raw, template="alpaca", max_length=400)
+    (folder / "manifest.json").unlink()
+    found = hf_builders.verify(folder, tokenizer=TOKENIZER, template="alpaca")
+    assert (found.passed, found.unproven) == (True, [NO_MANIFEST])
+    assert checked(found)["saved/train"] == [12, 12, 12, 0, 0, 0]
+    other = hf_builders.verify(folder, tokenizer=TOKENIZER)
+    assert checked(other)["saved/train"] != [12, 12, 12, 0, 0, 0]
+    assert main(["verify", str(folder), "--tokenizer", TOKENIZER, "--template", "alpaca"]) == 0
+
+
 def test_what_has_no_token_rows_beside_them_is_told(rows: Dataset, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(
         "---\nconfigs:\n- config_name: a\n  data_files: a.parquet\n- config_name: b\n  data_files: b.parquet\n---\n",
