@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,16 @@ class LengthCounts:
         shares = _ALL_SHARES if all_shares else _SHARES
         return {name: int(np.searchsorted(ends, max(np.ceil(share * ends[-1]), 1))) for name, share in shares}
 
+    def longest_of(self, share: Fraction) -> int:
+        """The length that so many rows do not exceed.
+
+        >>> counts = LengthCounts()
+        >>> counts.add(np.array([10] * 199 + [500]))
+        >>> counts.longest_of(Fraction(199, 200)), counts.longest_of(Fraction(1))
+        (10, 500)
+        """
+        return int(np.searchsorted(np.cumsum(self._rows_of_length), math.ceil(share * self.rows)))
+
     def within(self, max_length: int) -> int:
         """How many rows have at most so many tokens."""
         return int(self._rows_of_length[: max_length + 1].sum())
@@ -92,11 +104,10 @@ class LengthCounts:
         >>> counts.padding(1), round(counts.padding(2), 4)  # three of four pairs are 16 wide
         (0.0, 0.1429)
         """
-        shares = self._rows_of_length / self.rows
-        at_most = np.concatenate([np.cumsum(shares), np.ones(-len(shares) % multiple + 1)])
+        at_most = np.cumsum(self._rows_of_length)[::multiple] / self.rows
         # A width of more than `w` is needed unless all rows have at most `w` tokens.
-        width = multiple * float((1 - at_most[::multiple][: -(-len(shares) // multiple)] ** batch_size).sum())
-        return 1 - self.tokens / self.rows / width
+        width = multiple * float((1 - at_most**batch_size).sum())
+        return max(round(1 - self.tokens / self.rows / width, 12), 0.0)  # what a float is off by is no padding
 
     def each(self) -> IntArray:
         """The length of every row, the shortest first."""

@@ -18,14 +18,14 @@ import jinja2
 from markupsafe import Markup
 
 from hf_builders import report_charts
-from hf_builders.dataset_facts import dataset_facts
-from hf_builders.report_findings import findings, first_split, max_length_of, sum_of
-from hf_builders.report_numbers import Count, num_bytes, percent
+from hf_builders.dataset_facts import dataset_facts, licence_of_rows
+from hf_builders.report_facts import first_split, max_length_of, sum_of
+from hf_builders.report_findings import findings
 from hf_builders.report_reasons import explain
 from hf_builders.report_rows import Repeat, RowReader, ShownRow, evenly_spaced, repeats
 from hf_builders.report_set_aside import NUM_EACH, set_aside
 from hf_builders.report_texts import TEXTS
-from hf_builders.report_words import label, plain, say, shown, shown_token
+from hf_builders.report_words import Count, label, num_bytes, percent, plain, say, shown, shown_token
 from hf_builders.row_pages import CONTENT_SECURITY_POLICY, put_page
 
 REPORT = "report.html"
@@ -55,7 +55,9 @@ def write_report(
     """
     splits = datasets.load_from_disk(folder / "data")
     reader = RowReader(tokenizer, facts["tokenize"])
-    dataset = dataset_facts(facts["dataset"]["name"])
+    dataset, is_sample = dataset_facts(facts["dataset"]["name"]), facts["dataset"]["sample"]
+    is_own = dataset.is_of_user and not is_sample
+    longest = _longest(tokenizer)
     template = _environment().get_template("report.html.jinja")
     page = template.render(
         facts=facts,
@@ -64,7 +66,9 @@ def write_report(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         first=first_split(facts),
         limit=max_length_of(facts),
-        findings=findings(facts, dataset.barred),
+        licence=dataset.licence if is_own else licence_of_rows(dataset, is_sample=is_sample),
+        longest=longest,
+        findings=findings(facts, dataset.barred, longest),
         reasons=_reasons(facts),
         stacks={name: _stacks(split) for name, split in facts["splits"].items()},
         histograms={name: _histograms(facts, name) for name in facts["statistics"]},
@@ -79,6 +83,12 @@ def write_report(
         in_train=sum(each["in_train"].get("row", 0) for each in facts["statistics"].values()),
     )
     put_page(folder / REPORT, page.lstrip())
+
+
+def _longest(tokenizer: Any) -> int | None:
+    """Tokens that the model takes; None where the tokenizer does not know, which transformers says by a huge number."""
+    longest = getattr(tokenizer, "model_max_length", None)
+    return longest if isinstance(longest, int) and longest < 10**9 else None
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from hf_builders.report_numbers import percent
+from hf_builders.report_words import percent
 
 HEIGHT = 150
 """Pixels of the tallest bar."""
@@ -70,7 +70,7 @@ def histogram(bins: Sequence[Sequence[int]], marks: Mapping[str, int], *, limit:
     >>> [(bar.x, bar.height, bar.title) for bar in chart.bars]
     [(1.75, 75.0, '0–9: 5'), (26.75, 150.0, '10–19: 10'), (53.5, 15.0, '20–700: 1')]
     >>> [tick.label for tick in chart.ticks], chart.marks
-    (['0', '5', '10', '15', '≥ 20'], [Mark(x=75.0, value=256, kind='max_length', is_beyond=False)])
+    (['0', '5', '10', '15', '≥ 20'], [Mark(x=67.401, value=256, kind='max_length', is_beyond=False)])
     """
     width = bins[0][1] - bins[0][0] + 1
     last = bins[-1]
@@ -109,11 +109,15 @@ def histogram(bins: Sequence[Sequence[int]], marks: Mapping[str, int], *, limit:
 
 
 def _mark(kind: str, value: int, end: int, longest: int, slot: float, width: int) -> Mark:
-    """A row of exactly `value` tokens still fits, so that the line stands behind it."""
+    """A row of exactly `value` tokens still fits, so that the line stands behind it.
+
+    >>> [_mark("recommended", value, 100, 199, 10, 10).x for value in (99, 100, 149, 199, 200)]
+    [100.0, 80.2, 90.0, 100.0, 100]
+    """
     if value < end:
         return Mark(round((value + 1) / width * slot, 3), value, kind, False)
-    if value <= longest:  # somewhere in the last bin, whose rows stand on both sides
-        return Mark(round(100 - slot, 3), value, kind, False)
+    if value <= longest:  # in the last bin, which is two slots wide
+        return Mark(round(100 - 2 * slot * (longest - value) / (longest + 1 - end), 3), value, kind, False)
     return Mark(100, value, kind, True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import escape
+
 from hf_builders.report_words import Text
 
 SET_ASIDE = {
@@ -18,9 +20,11 @@ SET_ASIDE = {
         "whole as it is, it has no trained token; a longer max_length would not help",
         "完整的样本里没有任何参与训练的 token，加大 max_length 也无济于事",
     ),
-    "template_refuses": Text("the chat template refuses this conversation", "对话模板不接受这段对话"),
+    "template_refuses": Text("the chat template refuses this conversation", "chat template 不接受这段对话"),
     "answer_not_in_context": Text("its answer does not stand in its text", "答案不在原文中"),
-    "template_rewrites": Text("the chat template changes its texts, or leaves one out", "对话模板改写或略去了文本"),
+    "template_rewrites": Text(
+        "the chat template changes its texts, or leaves one out", "chat template 改写或略去了文本"
+    ),
     "not_text": Text("it holds half of a surrogate pair, which is no text", "含有半个代理对，不是文本"),
     "answer_without_tokens": Text("its answer has no token of its own", "答案没有自己的 token"),
     "answer_inside_token": Text("its answer begins or ends inside a token", "答案的边界落在 token 内部"),
@@ -165,6 +169,7 @@ def explain(kind: str, reason: str) -> Text | None:
         return known
     for beginning, text in _BEGINNINGS.items():
         if reason.startswith(beginning):
-            rest = reason.removeprefix(beginning).replace("_", " ")
+            # Words that may come from data become part of a text that is HTML and has places for values.
+            rest = str(escape(reason.removeprefix(beginning).replace("_", " "))).replace("{", "{{").replace("}", "}}")
             return Text(text.en.format(rest=rest), text.zh.format(rest=rest))
     return None

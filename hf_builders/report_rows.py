@@ -21,6 +21,8 @@ from hf_builders.prepared_rows import PlacedRow
 _Tokens = tuple[list[int], list[int]]
 """Ids and labels of a record or a window."""
 
+_SYSTEM = "system"
+
 NUM_ROWS = 50
 """Shown in all."""
 _HEAD, _TAIL = 400, 150
@@ -77,7 +79,7 @@ class RowReader:
         spans = [(0, num)] if num <= _HEAD + _TAIL else [(0, _HEAD), (num - _TAIL, num)]
         starts = _starts(row.row, num)
         parts = [self._stretches(ids, labels, starts, *span) for span in spans]
-        words = [text for role, text in _words(parts[0]) if role != "system"]
+        words = [text for role, text in _words(parts[0]) if role != _SYSTEM]
         hidden = labels[spans[0][1] : spans[-1][0]]
         return ShownRow(
             row.split,
@@ -102,8 +104,11 @@ class RowReader:
         end = min(first + _PART_TOKENS, len(ids))
         stretches = self._stretches(ids, labels, [0], first, end)
         parts = _words([stretch for stretch in stretches if (stretch.mark == TRAINED) in wanted])
+        # What many rows have before the first turn tells none of them apart.
+        parts = [each for each in parts if each[0] != _SYSTEM] or parts
         parts = parts if _is_spoken(stretches) else [("", text) for _, text in parts]
-        return [*parts, ("", "…")] if end < len(ids) else parts
+        is_more = any((label != IGNORE_INDEX) in wanted for label in labels[end:])
+        return [*parts, ("", "…")] if is_more else parts
 
     def _stretches(
         self, ids: Sequence[int], labels: Sequence[int], starts: Sequence[int], first: int, end: int
@@ -135,7 +140,7 @@ def _num_trained(labels: Sequence[int]) -> int:
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:
-    return list(row["ids"]) if "ids" in row else [row.get("id") or row["example_id"]]
+    return list(row["ids"]) if "ids" in row else [next(row[name] for name in ("id", "example_id") if name in row)]
 
 
 def _starts(row: Mapping[str, Any], num_tokens: int) -> list[int]:

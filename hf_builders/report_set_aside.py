@@ -1,4 +1,4 @@
-"""`quarantine/` and the records in, what the report shows of rows that are not trained on out: some of each reason."""
+"""`quarantine/` and the records in, what the report shows of rows that were not kept out: some of each reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENDINGS = {"-records.jsonl": "set_aside", "-cleaned.jsonl": "left_out"}
 
 @dataclass
 class Example:
-    """One row that is not trained on."""
+    """One row that was not kept."""
 
     split: str
     place: str
@@ -42,8 +42,7 @@ class Group:
     """The rows of one reason."""
 
     kind: str
-    """`quarantined`, `set_aside` or `left_out`, as in the manifest; `unlocated` where they are evaluated on all the
-    same."""
+    """`quarantined`, `set_aside` or `left_out`, as in the manifest."""
     reason: str
     total: int
     examples: list[Example] = field(default_factory=list)

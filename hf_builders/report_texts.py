@@ -10,7 +10,7 @@ _HEADINGS = {
     "overview": Text("At a glance", "概览"),
     "findings": Text("What to know, what to do", "要点与建议"),
     "account": Text("Where every row went", "每一行的去向"),
-    "lengths": Text("How long the records are", "样本有多长"),
+    "lengths": Text("Lengths", "长度分布"),
     "other_table": Text("The same for {split}", "{split} 的同一表格"),
     "window": Text("Which max_length", "max_length 取多大"),
     "padding": Text("Padding and packing", "填充与打包"),
@@ -18,7 +18,7 @@ _HEADINGS = {
     "cleaning": Text("Cleaning", "清洗"),
     "repeated": Text("Repeats", "重复"),
     "rows": Text("The rows themselves", "数据行原貌"),
-    "aside": Text("Rows not trained on", "未参与训练的行"),
+    "aside": Text("Rows not kept", "未保留的行"),
     "origin": Text("Where it comes from", "来源与复现"),
     "reasons": Text("Reasons", "原因"),
     "sources": Text("Raw files", "原始文件"),
@@ -31,11 +31,11 @@ _HEADINGS = {
 _CARDS = {
     "rows_kept": Text("Rows kept", "保留的行"),
     "of_read": Text("of {read} read ({share})", "共读入 {read}（{share}）"),
-    "not_used": Text("Rows not used", "未使用的行"),
+    "not_used": Text("Rows not kept", "未保留的行"),
     "not_used_parts": Text(
         "{bad} bad, {set_aside} set aside, {left_out} left out", "坏行 {bad}，搁置 {set_aside}，排除 {left_out}"
     ),
-    "tokens": Text("Tokens", "token"),
+    "tokens": Text("Tokens", "token 数"),
     "tokens_trained": Text("{share} of them trained", "其中 {share} 参与训练"),
     "windows": Text("Windows", "窗口"),
     "windows_answered": Text("{share} hold an answer", "{share} 含有答案"),
@@ -45,12 +45,13 @@ _CARDS = {
     ),
     "padding_of_8": Text("Padding, 8 rows a batch", "填充（每批 8 行）"),
     "packed_instead": Text("packed rows: {share} empty", "打包后：{share} 为空"),
-    "of_first": Text("batches of {split}", "{split} 的批"),
+    "of_32": Text("{share} with 32 rows a batch", "每批 32 行时为 {share}"),
     "fill": Text("Packed rows full", "打包行填满"),
     "fill_of": Text("{rows:row} of {length} tokens", "{rows} 行，每行 {length} 个 token"),
     "repeats_of": Text("Repeated rows", "重复的行"),
     "repeated_windows": Text("Repeated windows", "重复的窗口"),
-    "in_train_too": Text("{n} of other splits also in train", "其他划分另有 {n} 行出现在 train"),
+    "in_train_too": Text("{n} of other splits stand in train too", "其他划分中有 {n} 个也出现在 train"),
+    "of_all": Text("{share} of all", "占 {share}"),
 }
 
 _WORDS = {
@@ -85,7 +86,7 @@ _WORDS = {
     "mean": Text("Mean", "均值"),
     "median_short": Text("Median", "中位数"),
     "total": Text("Whole row", "整行"),
-    "uncut": Text("Before max_length", "截断前"),
+    "uncut": Text("Before max_length", "应用 max_length 前"),
     "prompt": Text("Prompt", "提示"),
     "answer": Text("Answer", "回答"),
     "row": Text("Whole row", "整行"),
@@ -108,9 +109,9 @@ _WORDS = {
     "tokenizer": Text("Tokenizer", "分词器"),
     "engine": Text("Encoded by", "编码引擎"),
     "digest": Text("Digest of all ids and labels", "全部 id 与 label 的校验值"),
-    "tokenizer_digest": Text("Tokenizer", "分词器"),
-    "records_hash": Text("Records", "样本"),
-    "code_digest": Text("Tokenizing code", "分词代码"),
+    "tokenizer_digest": Text("Digest of the tokenizer", "分词器的校验值"),
+    "records_hash": Text("Hash of files, options and code of the records", "样本的文件、选项与代码的校验值"),
+    "code_digest": Text("Digest of the code that tokenizes", "分词代码的校验值"),
     "rows_whole": Text("Records whole", "完整样本"),
     "tokens_kept": Text("Tokens kept if cut", "截断后保留的 token"),
     "chosen": Text("chosen", "当前"),
@@ -123,39 +124,47 @@ _WORDS = {
 
 _PROSE = {
     "account.intro": Text(
-        "Read = kept + left out + bad + set aside. Left out: the options, or cleaning, keep it out. Bad: it "
-        "could not be "
-        "read. Set aside: a record that gave no row to train on.",
-        "读入 = 保留 + 排除 + 坏行 + 搁置。排除：被选项或清洗排除；坏行：无法读取；搁置：没有产生可训练数据的样本。",
+        "Read = kept + left out + bad + set aside. Left out: the options, or cleaning, keep it out. Bad: it could not "
+        "be read. Set aside: a record that gave no row to train on.",
+        "读入 = 保留 + 排除 + 坏行 + 搁置。排除：选项或清洗不要的行；坏行：无法读取的行；"
+        "搁置：没有产生可训练数据的样本。",
     ),
     "account.trained": Text("Tokens of {split}", "{split} 的 token"),
     "account.windows": Text("Windows of {split}", "{split} 的窗口"),
     "account.rows": Text("Rows of {split}", "{split} 的行"),
     "lengths.intro": Text(
-        "Each bar counts records by their tokens. Prompt and answer are the tokens not trained and trained, "
-        "over all turns.",
-        "每个柱表示该长度（token 数）的样本数。提示与回答分别指不训练与参与训练的 token，合计所有轮次。",
+        "Each bar counts records by their tokens, before <code>max_length</code> cuts any or sets it aside; those that "
+        "train nothing at any length are not among them.",
+        "每个柱表示该长度（token 数）的样本数，尚未因 <code>max_length</code> 截断或搁置；"
+        "无论多长都没有可训练内容的样本不计在内。",
+    ),
+    "lengths.parts": Text(
+        " Prompt and answer are the tokens of kept rows that are not trained and that are, over all turns.",
+        "提示与回答分别指保留的行中不训练与参与训练的 token，合计所有轮次。",
     ),
     "lengths.windows": Text("Each bar counts windows by their tokens.", "每个柱表示该长度（token 数）的窗口数。"),
-    "lengths.uncut": Text("Records of {split}, before anything was cut", "{split} 的样本，截断之前"),
+    "lengths.uncut": Text("Records of {split}, before anything was cut", "{split} 的样本（截断之前）"),
     "lengths.total": Text("Windows of {split}", "{split} 的窗口"),
     "lengths.prompt": Text("Prompts of {split}", "{split} 的提示"),
     "lengths.answer": Text("Answers of {split}", "{split} 的回答"),
     "lengths.axis": Text("tokens", "token 数"),
     "lengths.over": Text("longer than max_length", "超过 max_length"),
     "window.intro": Text(
-        "What each <code>max_length</code> would keep of {split}. Recommended is the smallest multiple of 64 "
-        "that holds "
-        "99.5% of the records whole.",
+        "What each <code>max_length</code> would keep of {split}. Recommended is the smallest multiple of 64 that "
+        "holds 99.5% of the records whole.",
         "各 <code>max_length</code> 对 {split} 的保留情况。推荐值是能完整容纳 99.5% 样本的最小 64 的倍数。",
     ),
     "window.longer": Text(
         "At {recommended} instead of {limit}, {then} of the records would be whole, not {now}.",
         "若由 {limit} 改为 {recommended}，完整样本的比例将由 {now} 变为 {then}。",
     ),
-    "window.longer_only": Text(
-        "At {recommended} instead of {limit}, {then} of the records would be whole.",
-        "若由 {limit} 改为 {recommended}，完整样本的比例将为 {then}。",
+    "window.beyond": Text(
+        " But {recommended} is more than the {longest:token} that the tokenizer says its model takes.",
+        "但 {recommended} 超过分词器所说的模型上限（{longest} 个 token）。",
+    ),
+    "window.enough": Text(
+        "The longest record has {longest:token}: {recommended} would hold every one whole, too.",
+        "最长的样本有 {longest} 个 token，{recommended} 也能完整容纳全部样本。",
     ),
     "window.shorter": Text(
         "{recommended} would still hold {then} of the records whole, and bound the memory that the longest rows take.",
@@ -165,27 +174,26 @@ _PROSE = {
         "The chosen <code>max_length</code> is the recommended one.", "当前的 <code>max_length</code> 即为推荐值。"
     ),
     "padding.intro": Text(
-        "A batch is as wide as its longest row, rounded up to a multiple of 8; the rest is padding. Averages "
-        "over batches "
-        "of rows of {split} that meet by chance.",
+        "A batch is as wide as its longest row, rounded up to a multiple of 8; the rest is padding. Averages over "
+        "batches of rows of {split} that meet by chance.",
         "一批的宽度等于其中最长的行（向上取 8 的倍数），其余为填充。此处为 {split} 随机组批的平均值。",
     ),
     "padding.figure": Text("Share of a batch that is padding, by rows a batch", "填充在一批中的占比，按每批行数"),
     "padding.packed_now": Text(
-        "The rows are packed to {length} tokens; the right bar is what they leave empty.",
+        " The rows are packed to {length} tokens; the right bar is what they leave empty.",
         "数据已打包为每行 {length} 个 token；最右的柱是打包行的空位。",
     ),
     "padding.packed_then": Text(
-        "The right bar is what packed rows of {length} tokens would leave empty.",
+        " The right bar is what packed rows of {length} tokens would leave empty.",
         "最右的柱是打包为每行 {length} 个 token 时的空位。",
     ),
     "cuts.rows_cut": Text("Kept rows that lost tokens to max_length", "因 max_length 丢失 token 的保留行"),
     "cuts.tokens_cut": Text("Tokens they lost", "丢失的 token"),
-    "cuts.trained_tokens_cut": Text("of these, tokens that would be trained", "其中本应参与训练的 token"),
+    "cuts.trained_tokens_cut": Text("Of these, tokens that would have been trained", "其中本应参与训练的 token"),
     "cuts.turns_cut": Text("Messages of them that lost tokens", "被截断的消息"),
     "cuts.texts_left_out": Text(
         "Texts the chat template does not write (earlier reasoning, words beside a call)",
-        "对话模板不写出的文本（先前的思考、调用旁的话）",
+        "chat template 不写出的文本（先前的思考、调用旁的话）",
     ),
     "cuts.control_texts": Text(
         "Control tokens typed in texts; they stay plain text", "文本中出现的控制 token；仍按普通文本处理"
@@ -194,28 +202,26 @@ _PROSE = {
         "Tokens across the border of prompt and answer; not trained", "跨越提示与回答边界的 token；不训练"
     ),
     "repeated.intro": Text(
-        "Contents that stand in more than one row, token for token: the most frequent ones, each with its first ids.",
-        "在多行中逐 token 相同的内容：列出最常见的，以及最先出现的 id。",
+        "What stands there more than once, token for token: the most frequent contents, each with its first ids.",
+        "逐 token 相同、出现不止一次的内容：列出最常见的，以及最先出现的 id。",
     ),
-    "repeated.none": Text("No content stands in more than one row.", "没有任何内容重复。"),
+    "repeated.none": Text("Nothing stands there more than once.", "没有任何内容重复。"),
     "repeated.counts": Text(
-        "{contents:content stands|contents stand} in more than one row; {rows:row} would go if each stood there once.",
-        "有 {contents} 种内容出现在多行；若各留一次，可去掉 {rows} 行。",
+        "{contents:content stands|contents stand} there more than once; {rows} would go if each stood there once.",
+        "有 {contents} 种内容出现不止一次；若各留一次，可去掉 {rows} 个。",
     ),
-    "repeated.top": Text("The {shown} most frequent of {contents}:", "最常见的 {shown} 种，共 {contents} 种："),
-    "repeated.in_train": Text(
-        "Rows of other splits whose content stands in train too", "其他划分中内容也出现在 train 的行"
-    ),
+    "repeated.top": Text("The {shown} most frequent of {contents}:", "共 {contents} 种，最常见的 {shown} 种："),
+    "repeated.in_train": Text("How many of other splits stand in train too", "其他划分中有多少也出现在 train"),
     "rows.intro": Text(
-        "{shown:row} of {total}, evenly spaced over each split. What is trained is coloured and underlined; "
-        "the rest is "
-        "context. ⏎ is a newline.",
-        "共 {total} 行，均匀抽取 {shown} 行。参与训练的部分有底色和下划线，其余为上下文。⏎ 表示换行。",
+        "{shown:row} of {total}, evenly spaced over each split. What is trained is coloured and underlined; the rest "
+        "is context. The number beside a speaker counts tokens; ⏎ is a newline.",
+        "共 {total} 行，每个划分均匀抽取，显示 {shown} 行。参与训练的部分有底色和下划线，其余为上下文。"
+        "角色旁的数字是 token 数；⏎ 表示换行。",
     ),
     "rows.windows": Text(
-        "{shown:window} of {total}, evenly spaced over each split. The answer is coloured and underlined. ⏎ "
-        "is a newline.",
-        "共 {total} 个窗口，均匀抽取 {shown} 个。答案有底色和下划线。⏎ 表示换行。",
+        "{shown:window} of {total}, evenly spaced over each split. The answer is coloured and underlined. The number "
+        "on the left counts tokens.",
+        "共 {total} 个窗口，每个划分均匀抽取，显示 {shown} 个。答案有底色和下划线。左侧的数字是 token 数。",
     ),
     "rows.of": Text("{shown} of {total}", "{shown} / {total}"),
     "rows.summary": Text("{tokens:token}, {trained} trained", "{tokens} 个 token，{trained} 个参与训练"),
@@ -227,16 +233,15 @@ _PROSE = {
     "aside.intro": Text("At most {each} rows of each reason are shown here.", "每种原因最多显示 {each} 行。"),
     "aside.shown": Text("{shown} of {total} shown", "显示 {shown} 行，共 {total} 行"),
     "aside.all": Text("All are in {files}.", "全部在 {files}。"),
-    "aside.none": Text("Every row that was read is trained on.", "读入的每一行都参与训练。"),
+    "aside.none": Text("Every row that was read was kept.", "读入的每一行都已保留。"),
     "aside.counted_only": Text(
         "Rows that the dataset's own options leave out are counted above and not listed.",
         "被数据集选项排除的行只计数，不列出。",
     ),
     "origin.more_sources": Text("and {n} more in manifest.json", "另有 {n} 个，见 manifest.json"),
     "origin.intro": Text(
-        "The same files, options and versions give the same digest again; <code>manifest.json</code> has all "
-        "of this for "
-        "machines.",
+        "The same files, options and versions give the same digest again; <code>manifest.json</code> has all of this "
+        "for machines.",
         "相同的文件、选项与版本会得到相同的校验值；<code>manifest.json</code> 中有供机器读取的全部信息。",
     ),
 }

@@ -69,19 +69,22 @@ def read_row_contents(path: Path) -> RowContents:
     with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
         table = stream.read_all()
         parts = [_read(batch) for batch in table.to_batches() if len(batch)]
-        prompts, answers, prompt_hashes, answer_hashes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        prompts, answers, rows, prompt_hashes, answer_hashes = (
+            np.concatenate(each) for each in zip(*parts, strict=True)
+        )
         ids = pa.chunked_array([pa.concat_arrays(table["id" if "id" in table.column_names else "example_id"].chunks)])
-    hashes = {"row": prompt_hashes * _OTHER + answer_hashes}
+    hashes = {"row": rows}
     if prompts.any() and "labels" in table.column_names:
         hashes |= {"prompt": prompt_hashes, "answer": answer_hashes}
     return RowContents(ids, prompts, answers, hashes)
 
 
-_OTHER = np.uint64(0x9E3779B97F4A7C15)
-"""Tells the two parts of a row apart: any odd number does."""
+_ANSWER, _BORDERS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+"""Tell what a row is made of apart: any odd numbers do."""
 
 
-def _read(batch: pa.RecordBatch) -> tuple[IntArray, IntArray, Hashes, Hashes]:
+def _read(batch: pa.RecordBatch) -> tuple[IntArray, IntArray, Hashes, Hashes, Hashes]:
+    """Of each row how long prompt and answer are, and the hashes of the row, its prompt and its answer."""
     column = batch.column("input_ids")
     ids = column.flatten().to_numpy()
     lengths = column.value_lengths().to_numpy().astype(np.int64)
@@ -89,10 +92,22 @@ def _read(batch: pa.RecordBatch) -> tuple[IntArray, IntArray, Hashes, Hashes]:
         is_answer = batch.column("labels").flatten().to_numpy() != IGNORE_INDEX
     else:
         is_answer = _in_answer(batch, lengths)
-    ends = np.concatenate([[0], np.cumsum(is_answer)])[np.concatenate([[0], np.cumsum(lengths)])]
-    answers = np.diff(ends)
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    answers = np.diff(np.concatenate([[0], np.cumsum(is_answer)])[ends])
     prompts = lengths - answers
-    return prompts, answers, _hashes(ids[~is_answer], prompts), _hashes(ids[is_answer], answers)
+    of_prompts, of_answers = _hashes(ids[~is_answer], prompts), _hashes(ids[is_answer], answers)
+    rows = of_prompts + of_answers * _ANSWER + _border_hashes(is_answer, ends) * _BORDERS
+    return prompts, answers, rows, of_prompts, of_answers
+
+
+def _border_hashes(is_answer: BoolArray, ends: IntArray) -> Hashes:
+    """A number for where in each row prompt turns into answer, or back: of two rows with the same prompt and answer
+    tokens these may lie otherwise."""
+    is_border = np.diff(is_answer, prepend=False)
+    is_border[ends[:-1]] = is_answer[ends[:-1]]
+    borders = np.flatnonzero(is_border)
+    rows = np.searchsorted(ends, borders, side="right") - 1
+    return _hashes(borders - ends[rows], np.bincount(rows, minlength=len(ends) - 1))
 
 
 def _in_answer(windows: pa.RecordBatch, lengths: IntArray) -> BoolArray:
@@ -108,10 +123,14 @@ def _hashes(ids: np.ndarray[Any, Any], lengths: IntArray) -> Hashes:
     """A number for the tokens of each row, sum of token × number of its place: two rows with other tokens, or one more
     at the end, share it with a chance of 2⁻⁶⁴ or so."""
     ends = np.cumsum(lengths)
-    places = np.arange(len(ids)) - np.repeat(ends - lengths, lengths)
-    terms = (ids.astype(np.uint64) + np.uint64(1)) * _numbers(int(lengths.max(initial=0)))[places]
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])  # overflow is meant
-    hashes: Hashes = sums[ends] - sums[ends - lengths]
+    starts = ends - lengths
+    places = np.arange(len(ids))
+    places -= np.repeat(starts, lengths)
+    terms = _numbers(int(lengths.max(initial=0))).take(places)
+    terms *= ids.astype(np.uint64) + np.uint64(1)
+    sums = np.zeros(len(ids) + 1, np.uint64)
+    np.cumsum(terms, out=sums[1:])  # overflow is meant
+    hashes: Hashes = sums[ends] - sums[starts]
     return hashes
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from collators.bin_packing import best_fit
 from hf_builders.length_counts import LengthCounts
 from hf_builders.row_contents import Repeated, RowContents
-from hf_builders.summaries import PackSummary
+from hf_builders.summaries import PackSummary, rounded
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _TRAIN = "train"
-_WHOLE = 0.995
+_WHOLE = Fraction(995, 1000)
 _MULTIPLE = 64
 _USUAL = (128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
@@ -109,7 +110,7 @@ def _split_statistics(
         packing = PackSummary.of(len(best_fit(total.each(), packed_length).starts) - 1, packed_length, total.tokens)
     return SplitStatistics(
         lengths=lengths,
-        padding={str(size): round(total.padding(size), 4) for size in _BATCH_SIZES},
+        padding={str(size): rounded(total.padding(size), 4) for size in _BATCH_SIZES},
         packing=packing,
         choices=choices,
         recommended_max_length=recommended,
@@ -127,8 +128,7 @@ def recommended_max_length(uncut: LengthCounts) -> int:
     >>> recommended_max_length(counts)
     128
     """
-    multiples = range(_MULTIPLE, uncut.longest + _MULTIPLE, _MULTIPLE)
-    return next(each for each in multiples if uncut.within(each) >= _WHOLE * uncut.rows)
+    return -(-uncut.longest_of(_WHOLE) // _MULTIPLE) * _MULTIPLE
 
 
 def _lengths_to_choose(uncut: LengthCounts, others: set[int]) -> list[int]:
@@ -139,4 +139,4 @@ def _lengths_to_choose(uncut: LengthCounts, others: set[int]) -> list[int]:
 
 def _choice(uncut: LengthCounts, max_length: int) -> WindowChoice:
     rows, tokens = uncut.within(max_length) / uncut.rows, uncut.cut_to(max_length) / uncut.tokens
-    return WindowChoice(max_length, round(rows, 6), round(tokens, 6))
+    return WindowChoice(max_length, rounded(rows, 6), rounded(tokens, 6))

@@ -18,7 +18,17 @@ class PackSummary:
 
     @classmethod
     def of(cls, rows: int, max_length: int, tokens: int) -> PackSummary:
-        return cls(rows, max_length, round(tokens / rows / max_length, 6))
+        return cls(rows, max_length, rounded(tokens / rows / max_length, 6))
+
+
+def rounded(share: float, digits: int) -> float:
+    """What is not quite all is not rounded to all, nor what is not quite nothing to nothing.
+
+    >>> rounded(0.123456, 4), rounded(0.9999999, 4), rounded(0.0000001, 4), rounded(1, 4)
+    (0.1235, 0.9999, 0.0001, 1)
+    """
+    least = 10**-digits
+    return round(min(max(share, least), 1 - least), digits) if 0 < share < 1 else share
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from hf_builders.prepare import Prepared, prepare
 from hf_builders.prepared_folder import read_manifest
 from hf_builders.report import write_report
 from hf_builders.report_reasons import explain
-from hf_builders.report_rows import evenly_spaced
+from hf_builders.report_rows import RowReader, evenly_spaced
 from tests.hf_builders.report_runs import (
     FILE,
     ROOT,
@@ -99,21 +99,21 @@ def test_big_numbers_at_the_top(hostile: Prepared) -> None:
     cards = page_of(hostile).texts("//div[@class='card']")
     assert cards[:4] == [
         "Rows kept33of 62 read (53.2%)",
-        "Rows not used294 bad, 25 set aside, 0 left out",
+        "Rows not kept294 bad, 25 set aside, 0 left out",
         "Tokens2,28454.1% of them trained",
-        "Median length79longest 79, max_length 256 tokens",
+        "Median length · train79longest 79, max_length 256 tokens",
     ]
-    assert cards[5] == "Repeated rows21 of other splits also in train"
+    assert cards[5] == "Repeated rows · train21 of other splits stand in train too"
 
 
 def test_findings_say_what_to_do(hostile: Prepared) -> None:
     page = page_of(hostile)
     assert page.texts("//ul[@class='findings']/li") == [
         "Warning4 raw rows could not be read (6.5% of all); quarantine/ has each with its place and reason.",
+        "Warning25 records were set aside, not fitting in max_length = 256 (40.3% of all rows). "
+        "384 would hold 100% of the records of train whole.",
         "WarningIn validation, 1 row stands in train too, token for token; scores on it will flatter.",
         "WarningIn validation, 1 row has a prompt that stands in train too, with another answer.",
-        "Advice25 records were set aside, not fitting in max_length = 256 (40.3% of all rows). "
-        "384 would hold 100% of train whole.",
         "Advicetrain repeats itself: 2 of its rows (6.5%) would go if each stood there once.",
         "GoodEvery row is accounted for: 62 read = 33 kept + 0 left out + 4 bad + 25 set aside.",
     ]
@@ -161,7 +161,9 @@ def test_what_max_length_took_is_told(texts: Prepared) -> None:
     assert shown == [f"{summary[name]:,}" for name in [*names, "tokens_straddling"]]
     assert summary["rows_cut"] == 115
     (told,) = (text for text in page_of(texts).texts("//ul[@class='findings']/li") if " cut to " in text)
-    assert told.startswith("Advice115 records were cut to max_length = 96: 38,161 tokens lost, 38,161 of them trained.")
+    assert told.startswith(
+        "Advice115 records were cut to max_length = 96: 38,161 tokens lost, of which 38,161 would have been trained."
+    )
 
 
 def test_cleaning_steps_are_told_with_what_they_did(texts: Prepared) -> None:
@@ -260,6 +262,17 @@ def test_of_a_long_row_beginning_and_end_are_shown_and_the_rest_is_counted(packe
     assert [int(id_) for id_ in titles] == [*rows[0]["input_ids"][:400], *rows[0]["input_ids"][-150:]]
 
 
+def test_a_content_is_called_longer_than_shown_only_where_it_is() -> None:
+    tokenizer = load_tokenizer(TOKENIZER)
+    prompt, answer = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("问题", "很长的回答" * 99))
+    assert len(prompt) < 240 < len(answer)
+    record = [*prompt, *answer], [*([-100] * len(prompt)), *answer]
+    reader = RowReader(tokenizer, {})
+    assert reader.beginning(record, "prompt") == [("", "问题")]
+    for kind in ("row", "answer"):
+        assert reader.beginning(record, kind)[-1] == ("", "…")
+
+
 def test_at_most_fifty_rows_are_shown_from_the_first_of_a_split_to_its_last() -> None:
     splits = {name: datasets.Dataset.from_dict({"n": list(range(num))}) for name, num in (("train", 999), ("test", 60))}
     places: dict[str, list[int]] = {}
@@ -316,6 +329,7 @@ def test_sources_options_versions_and_digests_are_all_there(hostile: Prepared) -
     ]  # fmt: skip
     options = dict(page.table("origin", 1))
     assert (options["tokenize.max_length"], options["dataset.on_bad_row"]) == ("256", "quarantine")
+    assert (options["tokenize.train_thinking"], options["dataset.sample"]) == ("true", "false")
     facts = [cell for row in page.table("origin", 2) for cell in row]
     for value in (manifest["digest"], manifest["tokenizer_digest"], manifest["records_hash"], manifest["engine"]):
         assert value in facts

@@ -23,6 +23,7 @@ from hf_builders.report_charts import histogram, stack
 from hf_builders.report_findings import findings
 from hf_builders.report_reasons import BAD, LEFT_OUT, NOTED, SET_ASIDE, explain
 from hf_builders.report_texts import TEXTS
+from hf_builders.report_words import say
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +113,7 @@ def facts_of(**changes: Any) -> dict[str, Any]:
         "rows_read": 10, "rows_kept": 10, "left_out": {}, "quarantined": {}, "set_aside": {}, "rows_cut": 0,
         "tokens_cut": 0, "trained_tokens_cut": 0, "length_percentiles": {"max": 90},
     }  # fmt: skip
-    statistics = {
+    statistics: dict[str, Any] = {
         "choices": [], "recommended_max_length": None, "in_train": {}, "packing": None, "padding": {"8": 0.5},
         "repeated": {"row": {"rows": 0}}, "lengths": {"total": {"rows": 10}},
     }  # fmt: skip
@@ -129,9 +130,9 @@ def facts_of(**changes: Any) -> dict[str, Any]:
     return facts
 
 
-def said(facts: Mapping[str, Any], barred: str = "") -> list[str]:
+def said(facts: Mapping[str, Any], barred: str = "", longest: int | None = None) -> list[str]:
     told = []
-    for finding in findings(facts, barred):
+    for finding in findings(facts, barred, longest):
         english = html.fragment_fromstring(f"<p>{finding.text}</p>").xpath(".//*[@class='en']")
         told.append(f"{finding.kind}: {''.join(each.text_content() for each in english)}")
     return told
@@ -140,12 +141,97 @@ def said(facts: Mapping[str, Any], barred: str = "") -> list[str]:
 def test_packing_is_advised_only_where_it_saves_a_tenth() -> None:
     fill = {"rows": 1, "max_length": 100}
     advice = (
-        "advice: Packing would pay: batches of 8 rows are 50.0% padding on average, packed rows would be 2.0% empty."
+        "advice: Packing would pay: batches of 8 rows of train are 50.0% padding on average, packed rows would be "
+        "2.0% empty."
     )
     assert advice in said(facts_of(statistics__train__packing={**fill, "fill": 0.98}))
     assert not [each for each in said(facts_of(statistics__train__packing={**fill, "fill": 0.55})) if "ack" in each]
     packed = said(facts_of(statistics__train__packing={**fill, "fill": 0.98}, pack={"max_length": 100}))
-    assert "good: Packed rows leave 2.0% empty; batches of 8 rows would be 50.0% padding." in packed
+    assert "good: Packed rows of train leave 2.0% empty; batches of 8 unpacked rows would be 50.0% padding." in packed
+    (told,) = (
+        each
+        for each in said(facts_of(statistics__train__packing={**fill, "fill": 0.02}, pack={"max_length": 100}))
+        if "ack" in each
+    )
+    assert told == (
+        "advice: Packing wastes more than it saves here: packed rows of train leave 98.0% empty, batches of 8 rows, "
+        "not packed, would be 50.0% padding."
+    )
+
+
+def facts_of_long(num: int, recommended: int) -> dict[str, Any]:
+    """The facts of a run that sets so many of 10 records aside for their length."""
+    return facts_of(
+        splits__train__rows_kept=10 - num,
+        splits__train__set_aside={"too_long": num},
+        statistics__train__recommended_max_length=recommended,
+        statistics__train__choices=[{"max_length": recommended, "rows_whole": 0.9999, "tokens_kept": 1.0}],
+    )
+
+
+def test_no_length_is_named_that_the_model_does_not_take() -> None:
+    told = "warning: 1 record was set aside, not fitting in max_length = 100 (10.0% of all rows)."
+    would = " 192 would hold > 99.9% of the records of train whole."
+    facts = facts_of_long(1, 192)
+    assert told + would in said(facts)
+    assert told + would in said(facts, longest=192)
+    assert told in said(facts, longest=191)
+    assert "warning: max_length = 100 is more than the 64 tokens that the tokenizer says its model takes." in said(
+        facts_of(), longest=64
+    )
+
+
+def test_records_set_aside_for_other_reasons_are_told_of() -> None:
+    facts = facts_of(
+        splits__train__rows_read=1000,
+        splits__train__rows_kept=995,
+        splits__train__set_aside={"template_refuses": 3, "nothing_to_train": 2},
+    )
+    assert said(facts)[:2] == [
+        "warning: 2 records have no token to train on, at any max_length; are the answers there?",
+        "advice: There is one split only, train; nothing is kept to evaluate on.",
+    ]
+    assert "advice: 3 records were set aside for reasons that are listed below (0.3% of all rows)." in said(facts)
+
+
+def test_without_a_split_called_train_no_split_is_said_to_be_trained_on() -> None:
+    facts = facts_of()
+    facts["splits"] = {"trial": facts["splits"]["train"]}
+    facts["statistics"] = {"trial": facts["statistics"]["train"]}
+    told = said(facts)
+    assert told[0] == "advice: There is no split called train, which is the one that hf-builders train trains on."
+    assert not [each for each in told if "evaluate" in each]
+
+
+def test_what_is_in_train_too_is_denied_only_of_what_was_compared() -> None:
+    def denied(in_train: dict[str, int], **sections: Any) -> str:
+        facts = facts_of(**sections)
+        facts["statistics"]["test"] = {**facts["statistics"]["train"], "in_train": in_train}
+        facts["splits"]["test"] = facts["splits"]["train"]
+        (told,) = (each for each in said(facts) if "of the other splits" in each)
+        return told
+
+    assert denied({"row": 0}) == "good: No row of the other splits stands in train."
+    assert denied({"row": 0, "prompt": 0}) == (
+        "good: No row of the other splits stands in train, nor does the prompt of one."
+    )
+    assert (
+        denied({"row": 0}, spans={"max_length": 64}, tokenize={})
+        == "good: No window of the other splits stands in train."
+    )
+
+
+def test_repeated_windows_are_called_windows() -> None:
+    facts = facts_of(spans={"max_length": 64}, tokenize={}, statistics__train__repeated={"row": {"rows": 2}})
+    assert "advice: train repeats itself: 2 of its windows (20.0%) would go if each stood there once." in said(facts)
+
+
+def test_a_reason_with_words_of_data_in_it_stays_text() -> None:
+    meaning = explain("quarantined", "blank_<b>{why}{0}")
+    assert meaning is not None
+    assert (
+        html.fragment_fromstring(f"<p>{say(meaning)}</p>")[0].text_content() == "a text it needs is blank: <b>{why}{0}"
+    )
 
 
 def test_a_set_that_may_not_be_passed_on_says_so_first() -> None:
@@ -168,5 +254,5 @@ def test_a_good_run_is_told_to_be_good() -> None:
     assert said(facts_of()) == [
         "advice: There is one split only, train; nothing is kept to evaluate on.",
         "good: Every row is accounted for: 10 read = 10 kept + 0 left out + 0 bad + 0 set aside.",
-        "good: No record is too long: the longest has 90 tokens, max_length is 100.",
+        "good: No record was too long: the longest kept has 90 tokens, max_length is 100.",
     ]

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from hf_builders.length_counts import LengthCounts
 from hf_builders.row_contents import RowContents, read_row_contents
-from hf_builders.statistics import all_statistics, recommended_max_length
+from hf_builders.statistics import _choice, all_statistics, recommended_max_length
+from hf_builders.summaries import PackSummary
 
 Row = tuple[list[int], list[int]]
 """Ids and labels."""
@@ -84,6 +85,25 @@ def test_rows_that_stand_in_train_too_are_counted_and_answers_are_not(tmp_path: 
     assert other.shared_with(train) == {"row": 1, "prompt": 2}
     statistics = all_statistics({"train": train, "test": other}, {}, 8)
     assert (statistics["train"].in_train, statistics["test"].in_train) == ({}, {"row": 1, "prompt": 2})
+
+
+def test_the_same_tokens_trained_in_other_places_are_another_row(tmp_path: Path) -> None:
+    rows: list[Row] = [
+        ([1, 7, 2, 3], [-100, 7, -100, -100]),
+        ([1, 2, 7, 3], [-100, -100, 7, -100]),
+        ([7, 1, 2, 3], [7, -100, -100, -100]),
+        ([1, 7, 2, 3], [-100, 7, -100, -100]),
+    ]
+    repeated = read_row_contents(written(tmp_path / "rows.arrow", rows)).repeated()
+    assert {name: each.rows for name, each in repeated.items()} == {"row": 1, "prompt": 3, "answer": 3}
+
+
+def test_no_share_is_rounded_to_all_or_nothing() -> None:
+    counts = counts_of([100] * 9_999_999 + [101])
+    choice = _choice(counts, 100)
+    assert (choice.rows_whole, choice.tokens_kept) == (0.999999, 0.999999)
+    assert PackSummary.of(1, 10**9, 10**9 - 1).fill == 0.999999
+    assert str(counts_of([8, 16, 24] * 7).padding(1)) == "0.0"
 
 
 def test_where_all_is_trained_only_rows_are_looked_at(tmp_path: Path) -> None:
