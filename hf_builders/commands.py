@@ -201,7 +201,7 @@ def verify(options: argparse.Namespace) -> bool:
     for each in found.unproven:
         print(f"not proven: {each}")
     commit = f" at {found.commit}" if found.commit else ""
-    print(f"{found.place}{commit}: {'is what it says' if found.passed else 'the check failed'}")
+    print(f"{found.place}{commit}: {'no fault found' if found.passed else 'the check failed'}")
     return found.passed
 
 

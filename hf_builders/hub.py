@@ -1,4 +1,4 @@
-"""The Hub as a place for the files of a publication: patient with what passes, one commit for all of them.
+"""The Hub as a place for the files of a publication: one commit for all of them, and nothing of anybody else's undone.
 
 Only `huggingface_hub` speaks with it; endpoint (`HF_ENDPOINT`) and token are found as it finds them.
 """
@@ -10,39 +10,22 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from time import sleep
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, and not in __all__
 
 from hf_builders.errors import HubError, OptionError
+from hf_builders.hub_calls import NUM_TRIES, HubCalls
 from hf_builders.prepared_folder import MANIFEST
+from hf_builders.progress import stage, without_bars
 
-logger = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
-
-_HTTPError = HfHubHTTPError.__bases__[0]
-"""What the client's HTTP library raises, also where there was no answer; which library that is differs by version."""
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
-_MOVED_ON = 412
+_MOVED_ON = {409, 412}
 """Somebody else committed in the meantime."""
-_NUM_TRIES = 6
-_LONGEST_WAIT = 300.0
-"""Seconds."""
 _MADE_BY_HUB = re.compile(r"\.gitattributes|\.gitignore|README\.md|LICEN[CS]E.*")
 """Files that a repository may have before anything was pushed to it."""
 
@@ -56,14 +39,18 @@ class HubRepository:
         token: None is the one `huggingface_hub` finds.
 
     Raises:
-        OptionError: no name of a repository.
+        OptionError: no name of a repository or branch, no token, or no address of a Hub.
     """
 
     def __init__(self, repo_id: str, *, revision: str | None = None, token: str | None = None) -> None:
         check_repo_id(repo_id)
+        if revision is not None and not revision.strip():
+            raise OptionError(f"revision: {revision!r} is no name of a branch; leave it out for main")
         self.repo_id, self.revision = repo_id, revision
         self._api = HfApi(token=token)
-        self._secrets = [secret for secret in (token, get_token()) if secret]
+        tokens = [each for each in (token, get_token()) if each]
+        _check_access(self._api.endpoint, tokens)
+        self._calls = HubCalls(repo_id, tokens)
         self._names: dict[str, Any] = {"repo_id": repo_id, "repo_type": "dataset"}
 
     def make(self, *, private: bool) -> None:
@@ -73,15 +60,16 @@ class HubRepository:
             OptionError: it shall be private, and is there and is not; or it holds what this program did not push.
             HubError: the Hub does not answer, or refuses.
         """
-        self._ask(lambda: self._api.create_repo(**self._names, private=private or None, exist_ok=True))
-        if private and not self._ask(lambda: self._api.dataset_info(self.repo_id)).private:
+        self._calls.ask(lambda: self._api.create_repo(**self._names, private=private or None, exist_ok=True))
+        self._calls.is_made = True
+        if private and not self._calls.ask(lambda: self._api.dataset_info(self.repo_id)).private:
             raise OptionError(
                 f"{self.repo_id}: is there and is public; make it private in its settings, or leave out --private"
             )
         if self.revision is not None and not self.revision.startswith("refs/"):
             branch = self.revision
-            self._ask(lambda: self._api.create_branch(**self._names, branch=branch, exist_ok=True))
-        self._ask(self._check_ours)
+            self._calls.ask(lambda: self._api.create_branch(**self._names, branch=branch, exist_ok=True))
+        self._calls.ask(self._check_ours)
 
     def upload(self, folder: Path, paths: Sequence[Path]) -> None:
         """Upload the contents of large files, one by one; the Hub takes none twice, so a second try goes on.
@@ -89,8 +77,10 @@ class HubRepository:
         Raises:
             HubError: the Hub does not answer, or refuses.
         """
-        for path in paths:
-            self._ask(lambda path=path: self._upload(folder, path))  # type: ignore[misc]
+        with stage("upload", sum(path.stat().st_size for path in paths), "B") as done:
+            for path in paths:
+                self._calls.ask(lambda path=path: self._upload(folder, path))  # type: ignore[misc]
+                done(path.stat().st_size)
 
     def commit(self, folder: Path, paths: Sequence[Path], message: str) -> str:
         """Put all files in one commit, and out what an earlier publication left; gives the commit's name.
@@ -100,10 +90,10 @@ class HubRepository:
         Raises:
             HubError: the Hub does not answer, or refuses.
         """
-        for _ in range(_NUM_TRIES):
-            with contextlib.suppress(_MovedOn):
-                return self._ask(lambda: self._commit(folder, paths, message))
-            logger.warning("%s: somebody else committed meanwhile; trying again", self.repo_id)
+        for attempt in range(NUM_TRIES):
+            with contextlib.suppress(_MovedOn), without_bars():
+                return self._calls.ask(lambda: self._commit(folder, paths, message))
+            self._calls.pause(attempt, "somebody else committed meanwhile")
         raise HubError(f"{self.repo_id}: others commit to it all the time; push again when they are done")
 
     def download(self, folder: Path, names: Sequence[str] | None = None, *, commit: str | None = None) -> str:
@@ -112,9 +102,9 @@ class HubRepository:
         Raises:
             HubError: the Hub does not answer, has no such repository, or does not have the files.
         """
-        revision = commit or self._ask(self._head)
+        revision = commit or self._calls.ask(self._head)
         with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
-            self._ask(
+            self._calls.ask(
                 lambda: self._api.snapshot_download(
                     **self._names,
                     revision=revision,
@@ -146,7 +136,7 @@ class HubRepository:
                     parent_commit=head,
                 )
             except HfHubHTTPError as error:
-                if error.response.status_code == _MOVED_ON:
+                if error.response.status_code in _MOVED_ON:
                     raise _MovedOn from error
                 raise
         return str(made.oid)
@@ -179,16 +169,16 @@ class HubRepository:
             )
             try:
                 manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 return []
-        is_ours = isinstance(manifest, dict) and {"published", "files"} <= set(manifest)
-        return [MANIFEST, *manifest["files"]] if is_ours else []
+        files = manifest.get("files") if isinstance(manifest, dict) and "published" in manifest else None
+        return [MANIFEST, *files] if isinstance(files, (dict, list)) else []
 
     @contextlib.contextmanager
     def _additions(self, folder: Path, paths: Sequence[Path]) -> Iterator[list[CommitOperationAdd]]:
         """New objects each time, as the client notes in them what it found at the Hub."""
         # The client sends paths by Xet, which only the Hub itself has, and open files by plain HTTP.
-        has_xet = str(urlsplit(self._api.endpoint).hostname).endswith("huggingface.co")
+        has_xet = f".{urlsplit(self._api.endpoint).hostname}".endswith(".huggingface.co")
         with contextlib.ExitStack() as files, _without_word_of_xet():
             yield [
                 CommitOperationAdd(
@@ -197,32 +187,6 @@ class HubRepository:
                 )
                 for path in paths
             ]
-
-    def _ask(self, call: Callable[[], Answer]) -> Answer:
-        """Call the Hub, again after a while where what went wrong may pass."""
-        for attempt in range(_NUM_TRIES):
-            try:
-                return call()
-            except Exception as error:
-                cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
-                if isinstance(cause, (OptionError, _MovedOn)):
-                    raise
-                if not isinstance(cause, (_HTTPError, OSError, EntryNotFoundError)):
-                    raise
-                if not _may_pass(cause) or attempt == _NUM_TRIES - 1:
-                    # Not the chain, whose addresses may have secrets.
-                    raise HubError(f"{self._told(cause)}; {_way_out(cause)}") from None
-                wait = _wait_of(cause, attempt)
-                logger.warning("%s; trying again in %.0f s", self._told(cause), wait)
-                sleep(wait)
-        raise AssertionError("the last try returns or raises")
-
-    def _told(self, error: BaseException) -> str:
-        fact = " ".join(str(error).split()) or type(error).__name__
-        for secret in self._secrets:
-            fact = fact.replace(secret, "[token]")
-        fact = re.sub(r"//[^/@\s]+@", "//", fact)
-        return f"{self.repo_id}: {fact}"
 
 
 @contextlib.contextmanager
@@ -240,7 +204,7 @@ def _without_word_of_xet() -> Iterator[None]:
         of_client.removeFilter(is_of_interest)
 
 
-class _MovedOn(Exception):
+class _MovedOn(HubError):
     """The branch is no longer where it was when we looked."""
 
 
@@ -266,27 +230,11 @@ def check_repo_id(repo_id: str) -> None:
         raise OptionError(f"repo_id: {repo_id!r} is no name of a dataset; expected organisation/name")
 
 
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in _PASSING
-    # The client hides a connection that broke behind a file that is not there.
-    no_answer = (_HTTPError, ConnectionError, LocalEntryNotFoundError)
-    return isinstance(error, no_answer) and not isinstance(error, OfflineModeIsEnabled)
-
-
-def _wait_of(error: BaseException, attempt: int) -> float:
-    """Seconds: as long as the Hub asks for, or twice as long as before."""
-    asked = error.response.headers.get("Retry-After", "") if isinstance(error, HfHubHTTPError) else ""
-    return min(float(asked) if asked.isdecimal() else 2.0**attempt, _LONGEST_WAIT)
-
-
-def _way_out(error: BaseException) -> str:
-    if isinstance(error, RevisionNotFoundError):
-        return "is there such a branch?"
-    if isinstance(error, RepositoryNotFoundError):
-        return "is the name right, and the token (`hf auth login`, or HF_TOKEN) one that may see it?"
-    if isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403):
-        return "is the token (`hf auth login`, or HF_TOKEN) one that may write there?"
-    if isinstance(error, OfflineModeIsEnabled):
-        return "unset HF_HUB_OFFLINE"
-    return "try again later: what is uploaded is not sent twice"
+def _check_access(endpoint: str, tokens: Sequence[str]) -> None:
+    address = urlsplit(endpoint)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        shown = endpoint.rpartition("@")[2]  # without a login
+        raise OptionError(f"HF_ENDPOINT: {shown!r} is no address of a Hub; expected https://…, or leave it unset")
+    if not all(token.isascii() and token.isprintable() and " " not in token for token in tokens):
+        # The client would show it whole.
+        raise OptionError("token: has characters that no token has; copy it again (`hf auth login`, or HF_TOKEN)")

@@ -86,15 +86,19 @@ def drafted(place: str | Path, writer: Writer = PREPARE) -> Iterator[Path]:
 @contextlib.contextmanager
 def staged_beside(place: Path, what: str) -> Iterator[Path]:
     """An empty folder beside a prepared one, and on the same disk, that is gone afterwards."""
-    _clear_up(place)
     folder = _beside(place, what)
     try:
+        _clear_up(place)
         folder.mkdir()
-        yield folder
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise SourceError(f"{folder.parent}: cannot be written ({error.strerror}); make room there") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        raise SourceError(
+            f"{folder.parent}: cannot be written ({error.strerror or error}); make room there, or copy {place.name}/ "
+            "to where you may write"
+        ) from error
 
 
 def write_manifest(draft: Path, facts: dict[str, Any], writer: Writer = PREPARE) -> None:

@@ -19,6 +19,7 @@ from collators.ledger import LEDGER, Ledger, nothing_left
 from collators.overflow import NOTHING_TO_TRAIN
 from hf_builders.cleaning import StepCounts
 from hf_builders.length_counts import LengthCounts
+from hf_builders.progress import without_bars
 from hf_builders.quarantine import Account
 from hf_builders.run_config import PackSection
 from hf_builders.statistics import SplitStatistics
@@ -169,13 +170,8 @@ def save_splits(folder: Path, splits: Mapping[str, WrittenSplit]) -> None:
         # The fingerprint names the content: what is derived from other rows must not be taken for derived from these.
         table = split.features.arrow_schema.empty_table()
         empty[name] = datasets.Dataset(table, fingerprint=digest_of({name: split.digest})[:32])
-    shown = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()  # these would tell of 0 rows
-    try:
+    with without_bars():  # these would tell of 0 rows
         datasets.DatasetDict(empty).save_to_disk(folder, num_shards=dict.fromkeys(empty, 1))
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
     for name, split in splits.items():
         (place,) = (folder / name).glob("*.arrow")
         split.path.replace(place)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 
 from hf_builders.cleaned_records import clean_records
 from hf_builders.dataset_facts import DatasetFacts, licence_of_rows
-from hf_builders.errors import OptionError, did_you_mean
+from hf_builders.errors import OptionError, SourceError, did_you_mean
 from hf_builders.prepared_folder import MANIFEST
 from hf_builders.prepared_rows import check_sources
+from hf_builders.progress import stage
 from hf_builders.publishable_manifest import without_paths
 from hf_builders.registry import builder_class
 from hf_builders.run_config import CleanSection, DatasetSection
@@ -82,18 +83,21 @@ def write_publication(
 
     Raises:
         OptionError: a view that the dataset has not.
-        SourceError: the raw files are no longer those that were prepared.
+        SourceError: the raw files, or the rows set aside, are no longer those that were prepared; or a split is empty.
     """
     configs: dict[str, dict[str, int]] = {}
     features: dict[str, datasets.Features] = {}
     for name, splits in _configs(place, manifest, tokens, views):
         configs[name] = {split: len(rows) for split, rows in splits.items()}
+        if empty := [split for split, rows in configs[name].items() if not rows]:
+            raise SourceError(f"{place}: {name}: {empty[0]} has no rows, and nobody could load it; leave {name} out")
         features[name] = next(iter(splits.values())).features
-        for split, rows in splits.items():
-            assert rows.features == features[name]
-            _write_parquet(rows, folder / name, split)
+        with stage(f"{name}: write", sum(configs[name].values()), " rows") as done:
+            for split, rows in splits.items():
+                assert rows.features == features[name]
+                _write_parquet(rows, folder / name, split, done)
     if with_quarantine:
-        shutil.copytree(place / "quarantine", folder / "quarantine")
+        _copy_quarantine(place, folder, manifest)
     _write_json(folder / QUARANTINE, quarantine_summary(manifest))
     files = {
         path.relative_to(folder).as_posix(): {"num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
@@ -104,7 +108,7 @@ def write_publication(
         "licence": licence_of_rows(facts, is_sample=manifest["dataset"]["sample"], said=licence),
         "configs": {name: {"splits": splits} for name, splits in configs.items()},
     }
-    written = {**without_paths(manifest), "published": published, "files": files}
+    written = {**without_paths(manifest, place), "published": published, "files": files}
     _write_json(folder / MANIFEST, written)
     return Publication(folder, written, configs, features)
 
@@ -151,15 +155,27 @@ def _cleaning_of(view: str, manifest: Mapping[str, Any]) -> CleanSection | None:
     return replace(section, template=None, columns={}) if section.steps and view not in _NOT_CLEANED else None
 
 
-def _write_parquet(rows: datasets.Dataset, folder: Path, split: str) -> None:
+def _copy_quarantine(place: Path, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """What the run wrote there, and nothing that was put beside it."""
+    for name, num_bytes in manifest["files"].items():
+        if name.startswith("quarantine/"):
+            if (place / name).stat().st_size != num_bytes:
+                raise SourceError(f"{place / name}: changed since it was prepared; run `hf-builders prepare` again")
+            (folder / "quarantine").mkdir(exist_ok=True)
+            shutil.copyfile(place / name, folder / name)
+
+
+def _write_parquet(rows: datasets.Dataset, folder: Path, split: str, done: Callable[[int], object]) -> None:
     """In shards of about 256 MiB of Arrow memory; equal rows give equal bytes, so that what is uploaded stays so."""
     folder.mkdir(exist_ok=True)
-    num_shards = min(max(-(-rows.data.nbytes // _SHARD_BYTES), 1), len(rows))
+    num_bytes = rows.data.nbytes * len(rows) // len(rows.data)  # `rows` may be a selection
+    num_shards = min(max(-(-num_bytes // _SHARD_BYTES), 1), len(rows))
     for shard in range(num_shards):
         path = folder / f"{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         part = rows.shard(num_shards, shard, contiguous=True)
         part.to_parquet(path)
         assert pq.ParquetFile(path).metadata.num_rows == len(part)
+        done(len(part))
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from hf_builders.dataset_card import dataset_card
 from hf_builders.dataset_card_header import check_licence
 from hf_builders.dataset_facts import DatasetFacts, dataset_facts
 from hf_builders.errors import HubError, OptionError, SourceError
+from hf_builders.foreign_sets import open_saved
 from hf_builders.hub import HubRepository, check_repo_id
 from hf_builders.prepared_folder import MANIFEST, read_manifest, staged_beside
 from hf_builders.prepared_split import digest_of_saved
+from hf_builders.progress import stage
 from hf_builders.publication import CARD, TOKENS, Publication, check_views, write_publication
 from hf_builders.published_files import file_faults, read_configs
 
@@ -45,7 +48,7 @@ def push(
     *,
     private: bool = False,
     revision: str | None = None,
-    views: Sequence[str] = (),
+    views: Sequence[str] | str = (),
     tokens: bool = True,
     quarantine: bool = False,
     licence: str | None = None,
@@ -56,7 +59,7 @@ def push(
 
     What was pushed is downloaded again, past every cache: hashes, rows and the digest of ids and labels must be equal.
     After a break, call it again: the Hub takes no content twice. Others load it with
-    `datasets.load_dataset(repo_id, config)`.
+    `datasets.load_dataset(repo_id, config)`. While it runs it needs about twice the folder's size beside the folder.
 
     Args:
         folder: what `prepare` wrote.
@@ -79,11 +82,12 @@ def push(
         HubError: the Hub refuses, does not answer, or gives other bytes than were pushed.
     """
     check_repo_id(repo_id)
+    views = [views] if isinstance(views, str) else views
     place = Path(folder).expanduser().resolve()
     manifest = read_manifest(folder)
     facts = dataset_facts(manifest["dataset"]["name"])
     _check_options(folder, facts, views, tokens, licence)
-    splits = datasets.load_from_disk(place / "data")
+    splits = open_saved(place / "data", f"{folder}/data")
     if digest_of_saved(splits) != manifest["digest"]:
         raise SourceError(f"{folder}: data/ is not what manifest.json proves; run `hf-builders prepare` again")
     with staged_beside(place, "push") as work:
@@ -109,7 +113,7 @@ def push(
             repo_id,
             publication.configs,
             {path.relative_to(draft).as_posix(): path.stat().st_size for path in publication.paths},
-            licence or facts.licence,
+            publication.manifest["published"]["licence"],
             manifest["digest"] if tokens else None,
             commit,
         )
@@ -144,18 +148,35 @@ def _upload(repository: HubRepository, publication: Publication, work: Path, pri
 
 
 def _check_copy(folder: Path, publication: Publication, cache: Path, what: str) -> None:
-    """See that a copy has the files, the rows and the digest of the publication; rows are read by way of `cache`."""
+    """See that a copy has the files, the rows and the digest of the publication; rows are read by way of `cache`.
+
+    What is in `cache` is removed again, as it is as large as the whole set.
+    """
     faults = [f"{name}: is another" for name in (MANIFEST, CARD) if not _is_same(folder, publication.folder, name)]
     faults += file_faults(folder, publication.manifest)
     if not faults:
-        configs = read_configs(folder, publication.manifest, cache)
+        configs = _rows_of(folder, publication, cache)
         rows = {name: dict(splits.num_rows) for name, splits in configs.items()}
         if rows != publication.configs:
             faults.append(f"has {rows} rows; pushed were {publication.configs}")
         if TOKENS in configs and digest_of_saved(configs[TOKENS]) != publication.manifest["digest"]:
             faults.append("the digest of ids and labels is another than that of the manifest")
+        shutil.rmtree(cache)
     if faults:
         raise HubError(f"{what} is not what was to be pushed: {'; '.join(faults[:3])}; push again")
+
+
+def _rows_of(folder: Path, publication: Publication, cache: Path) -> dict[str, datasets.DatasetDict]:
+    num_rows = sum(sum(splits.values()) for splits in publication.configs.values())
+    try:
+        with stage("check", num_rows, " rows") as done:
+            configs = read_configs(folder, publication.manifest, cache)
+            done(num_rows)
+    except datasets.exceptions.DatasetGenerationError as error:
+        if isinstance(error.__cause__, OSError):  # the disk is full
+            raise error.__cause__ from None
+        raise
+    return configs
 
 
 def _is_same(folder: Path, other: Path, name: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,10 +18,13 @@ _PATH = re.compile(r"[/~]|\.\.?[/\\]|[A-Za-z]:[/\\]|\\\\")
 _MANY_FILES = re.compile(r"(?P<folder>.+): (?P<files>[\d,]+ files)")
 
 
-def without_paths(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def without_paths(manifest: Mapping[str, Any], place: Path | None = None) -> dict[str, Any]:
     """The manifest to be published: of paths the names of files, of folders that hold data nothing.
 
     Whether data came from a folder of the user's or was downloaded stays, as true or false; so do names at the Hub.
+
+    Args:
+        place: the prepared folder. A relative path began in a folder above it as a rule, if not in the working folder.
 
     >>> facts = {"name": "adgen", "data_dir": "/home/somebody/AdvertiseGen", "data_files": None, "download": False}
     >>> without_paths({"dataset": {**facts, "options": {}}, "sources": []})["dataset"]["data_dir"]
@@ -30,18 +34,18 @@ def without_paths(manifest: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("data_dir", "download"):
         dataset[name] = bool(dataset[name])
     dataset["data_files"] = _each(dataset["data_files"], _last_part)
-    dataset["options"] = _each(dataset["options"], _without_path)
+    dataset["options"] = _each(dataset["options"], partial(_without_path, place=place))
     sections = {
-        name: {**manifest[name], "tokenizer": tokenizer_name(manifest[name]["tokenizer"])}
+        name: {**manifest[name], "tokenizer": tokenizer_name(manifest[name]["tokenizer"], place)}
         for name in ("tokenize", "spans")
         if manifest.get(name)
     }
-    clean = {"clean": _each(manifest["clean"], _without_path)} if manifest.get("clean") else {}
+    clean = {"clean": _each(manifest["clean"], partial(_without_path, place=place))} if manifest.get("clean") else {}
     sources = [{**source, "name": _without_folder(source["name"])} for source in manifest["sources"]]
     return {**manifest, "dataset": dataset, **clean, **sections, "sources": sources}
 
 
-def tokenizer_name(tokenizer: str) -> str:
+def tokenizer_name(tokenizer: str, place: Path | None = None) -> str:
     """Its name at the Hub, also where it was read from the Hub's cache; of another folder the last part.
 
     >>> tokenizer_name("Qwen/Qwen2.5-7B"), tokenizer_name("/models/chatglm3-6b/")
@@ -49,7 +53,7 @@ def tokenizer_name(tokenizer: str) -> str:
     """
     if cached := _HUB_CACHE.search(tokenizer):
         return "/".join(cached.groups())
-    if _HUB_NAME.fullmatch(tokenizer) and not os.path.exists(os.path.expanduser(tokenizer)):
+    if _HUB_NAME.fullmatch(tokenizer) and not _is_there(tokenizer, place):
         return tokenizer
     return _last_part(tokenizer) or "tokenizer"
 
@@ -63,6 +67,11 @@ def _each(value: Any, change: Any) -> Any:
     return change(value) if isinstance(value, str) else value
 
 
+def _is_there(path: str, place: Path | None) -> bool:
+    folders = [Path(), *(place.parents if place is not None else ())]
+    return any(os.path.exists(folder / os.path.expanduser(path)) for folder in folders)
+
+
 def _last_part(path: str) -> str:
     """The name of a file or pattern."""
     if _ADDRESS.fullmatch(path):
@@ -70,9 +79,9 @@ def _last_part(path: str) -> str:
     return PurePosixPath(path.replace("\\", "/")).name.strip(".")
 
 
-def _without_path(value: str) -> str:
+def _without_path(value: str, place: Path | None) -> str:
     """A text that is no path, as most options are, stays as it is."""
-    if _ADDRESS.fullmatch(value) or _PATH.match(value) or os.path.exists(value):
+    if _ADDRESS.fullmatch(value) or _PATH.match(value) or _is_there(value, place):
         return _last_part(value)
     home = os.path.expanduser("~").rstrip("/")
     return _LOGIN.sub(r"\1", value.replace(home, "~") if home else value)

@@ -12,6 +12,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
 from hf_builders.prepared_folder import MANIFEST
+from hf_builders.progress import without_bars
 from hf_builders.sources import file_sha256
 
 _CARD = "README.md"
@@ -82,7 +83,9 @@ def read_configs(folder: Path, manifest: Mapping[str, Any], cache: Path) -> dict
         files = {
             split: [str(folder / name) for name in _files_of(manifest, config, split)] for split in described["splits"]
         }
-        configs[config] = datasets.load_dataset("parquet", data_files=files, cache_dir=str(cache))
+        with without_bars():
+            # What load_dataset would do, less telling the Hub that it was done.
+            configs[config] = datasets.DatasetDict.from_parquet(files, cache_dir=str(cache))
     return configs
 
 

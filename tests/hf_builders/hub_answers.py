@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.hf_builders.hub_objects import Objects
 from tests.hf_builders.hub_repositories import LARGE, Refusal, Repository, StoredFile, card_errors
-from tests.hf_builders.hub_server import Answer, Request, answer_bytes, answer_json, refused
+from tests.hf_builders.hub_server import Answer, Request, answer_bytes, answer_json, answer_page, refused
 
 USER = "owl"
 """Whose tokens all of them are."""
@@ -54,15 +54,15 @@ class Answers:
 
     Args:
         roles: what a token may do: "writer" all, "reader" see what is private, "stranger" neither.
-        part_size: see `Objects`.
+        part_size, page_size: see `Hub`.
     """
 
-    def __init__(self, roles: Mapping[str, str], part_size: int | None) -> None:
+    def __init__(self, roles: Mapping[str, str], part_size: int | None, page_size: int) -> None:
         self.repositories: dict[str, Repository] = {}
         self.objects = Objects(self.repositories, part_size)
         self.url = ""
         self.lock = threading.RLock()
-        self._roles = dict(roles)
+        self._roles, self._page_size = dict(roles), page_size
 
     def answer(self, request: Request) -> Answer:
         for method, pattern, name in _ROUTES:
@@ -228,7 +228,8 @@ class Answers:
             raise Refusal(404, f"{path} does not exist on {revision}", "EntryNotFound")
         start = f"{path}/" if path else ""
         below = {name: entry for name, entry in entries.items() if name.startswith(start)}
-        return [entry for name, entry in below.items() if wish["recursive"] or "/" not in name[len(start) :]]
+        told = [entry for name, entry in below.items() if wish["recursive"] or "/" not in name[len(start) :]]
+        return answer_page(request, told, self._page_size, self.url)
 
     def _paths(self, request: Request, name: str, revision: str) -> object:
         wish = urllib.parse.parse_qs(request.body.decode())

@@ -49,6 +49,14 @@ def answer_json(value: object, status: int = 200, headers: Mapping[str, str] | N
     return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
 
+def answer_page(request: Request, values: list[Any], size: int, url: str) -> Answer:
+    """At most `size` of the values: those from `cursor` on, and where the next page is."""
+    begin = int(request.query.get("cursor", ["0"])[0])
+    target = re.sub(r"[?&]cursor=\d+", "", request.target)
+    more = f'<{url}{target}{"&" if "?" in target else "?"}cursor={begin + size}>; rel="next"'
+    return answer_json(values[begin : begin + size], headers={"Link": more} if begin + size < len(values) else {})
+
+
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Answer:
     told = {"X-Error-Message": refusal.message.splitlines()[0]}
     if refusal.code:

@@ -29,6 +29,7 @@ class Hub:
 
     Args:
         part_size: bytes; where given, LFS objects are uploaded in parts of that length.
+        page_size: files and folders that one answer lists; more are on further pages.
     """
 
     token = "token-of-a-writer"
@@ -37,9 +38,9 @@ class Hub:
     stranger = "token-of-a-stranger"
     """Is a token, and has no rights here."""
 
-    def __init__(self, *, part_size: int | None = None) -> None:
+    def __init__(self, *, part_size: int | None = None, page_size: int = 1_000) -> None:
         roles = {self.token: "writer", self.reader: "reader", self.stranger: "stranger"}
-        self._answers = Answers(roles, part_size)
+        self._answers = Answers(roles, part_size, page_size)
         self._before_commit: list[Callable[[], object]] = []
 
     def start(self) -> Hub:
@@ -109,6 +110,12 @@ class Hub:
         """Answer the next `times` such requests with this status, and do nothing of what they ask for."""
         answer = refused(Refusal(status, f"The stand-in was told to answer {status}"), headers)
         self._server.faults.append(Fault(match, times, "fail", answer))
+
+    def answer(
+        self, match: Match, body: bytes, status: int = 200, times: int = 1, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer the next `times` such requests with this, and do nothing of what they ask for."""
+        self._server.faults.append(Fault(match, times, "fail", Answer(status, body, headers or {})))
 
     def cut(self, match: Match, times: int = 1) -> None:
         """Close the connection in the middle of what is sent, or, where nothing is, of what is answered.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hf_builders.errors import SourceError
-from hf_builders.prepared_folder import MANIFEST, drafted, read_manifest, write_manifest
+from hf_builders.prepared_folder import MANIFEST, drafted, read_manifest, staged_beside, write_manifest
 
 
 def prepare_into(folder: Path, text: str) -> None:
@@ -119,3 +119,11 @@ def test_a_manifest_that_is_missing_damaged_or_incomplete_says_what_to_do(tmp_pa
     (tmp_path / MANIFEST).write_text(json.dumps({"format": 1, "digest": "", "files": {"data/rows": 1}}))
     with pytest.raises(SourceError, match="data/rows is gone; run `hf-builders prepare` again"):
         read_manifest(tmp_path)
+
+
+def test_the_folder_of_a_push_that_runs_is_not_taken_by_another(tmp_path: Path) -> None:
+    with staged_beside(tmp_path / "out", "push") as first:
+        with pytest.raises(SourceError, match="cannot be written"), staged_beside(tmp_path / "out", "push"):
+            raise AssertionError("never here")
+        assert first.is_dir()
+    assert list(tmp_path.iterdir()) == []

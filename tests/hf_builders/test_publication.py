@@ -16,9 +16,10 @@ import datasets
 import pyarrow.parquet as pq
 
 import hf_builders
+from hf_builders.dataset_facts import dataset_facts
 from hf_builders.errors import OptionError, SourceError
 from hf_builders.prepared_folder import read_manifest
-from hf_builders.publication import check_views
+from hf_builders.publication import check_views, write_publication
 from hf_builders.publishable_manifest import tokenizer_name, without_paths
 from hf_builders.published_files import file_faults, read_configs
 from hf_builders.run_config import CleanSection
@@ -292,6 +293,31 @@ def test_a_tokenizer_folder_that_looks_like_a_name_at_the_hub_is_a_folder(
     (tmp_path / "somebody" / "glm").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert tokenizer_name("somebody/glm") == "glm"
+
+
+def test_a_tokenizer_folder_is_known_from_where_the_run_was_prepared(tmp_path: Path) -> None:
+    (tmp_path / "somebody" / "glm").mkdir(parents=True)
+    assert tokenizer_name("somebody/glm", tmp_path / "out" / "run") == "glm"
+    assert tokenizer_name("somebody/other", tmp_path / "out" / "run") == "somebody/other"
+
+
+def test_a_few_rows_of_many_are_one_shard_and_a_split_without_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = prepared(tmp_path / "out")
+    rows = datasets.load_from_disk(place / "data")
+    monkeypatch.setattr("hf_builders.publication._SHARD_BYTES", rows["train"].data.nbytes // 10)
+    few = datasets.DatasetDict({"train": rows["train"].select([7, 3])})
+    (tmp_path / "public").mkdir()
+    manifest = read_manifest(place)
+    publication = write_publication(tmp_path / "public", place, manifest, dataset_facts("adgen"), few, [])
+    names = [path.name for path in publication.paths if path.suffix == ".parquet"]
+    assert names == ["train-00000-of-00001.parquet"]
+    read = read_configs(tmp_path / "public", publication.manifest, tmp_path / "cache")["tokens"]
+    assert read["train"]["id"][:] == few["train"]["id"][:] != rows["train"]["id"][:2]
+    none = datasets.DatasetDict({**few, "test": rows["train"].select([])})
+    with pytest.raises(SourceError, match="tokens: test has no rows, and nobody could load it; leave tokens out"):
+        write_publication(tmp_path / "public", place, manifest, dataset_facts("adgen"), none, [])
 
 
 def test_parquet_files_say_nothing_but_their_columns(tmp_path: Path) -> None:

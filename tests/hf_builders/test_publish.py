@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,7 +49,7 @@ def prepared(
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """The Hub of this process; nobody sleeps before trying again."""
-    monkeypatch.setattr("hf_builders.hub.sleep", lambda seconds: None)
+    monkeypatch.setattr("hf_builders.hub_calls.sleep", lambda seconds: None)
     with Hub() as hub:
         at_hub(monkeypatch, hub, tmp_path / "home")
         yield hub
@@ -55,6 +58,11 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return prepared("adgen", tmp_path / "out")
+
+
+def write_one_row(folder: Path) -> Path:
+    datasets.Dataset.from_dict({"x": [1]}).to_parquet(folder / "one.parquet")
+    return folder / "one.parquet"
 
 
 def dict_of(splits: datasets.DatasetDict) -> dict[str, dict[str, list[object]]]:
@@ -137,7 +145,7 @@ def test_the_command_pushes_and_proves_and_the_set_verifies(
 
 
 def test_views_alone_can_be_pushed(hub: Hub, folder: Path) -> None:
-    pushed = hf_builders.push(folder, NAME, views=["conversations"], tokens=False)
+    pushed = hf_builders.push(folder, NAME, views="conversations", tokens=False)
     assert (list(pushed.configs), pushed.digest) == (["conversations"], None)
     assert datasets.get_dataset_config_names(NAME) == ["conversations"]
     with pytest.raises(OptionError, match="there is nothing to push; name a view"):
@@ -156,6 +164,33 @@ def test_a_dry_run_writes_what_would_be_pushed_and_asks_the_hub_nothing(
     for name, num_bytes in pushed.files.items():
         assert f"        {name}  {num_bytes:,} bytes\n" in printed
     assert f"dry run 7 files, {sum(pushed.files.values()):,} bytes for {NAME}; nothing was sent\n" in printed
+
+
+def test_stdout_is_what_came_of_it_and_stderr_has_a_bar_for_each_stage(
+    hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["push", str(folder), "--repo-id", NAME, "--view", "messages"]) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("config", "tokens", "tokens", "messages", "messages"),
+        *("licence", "digest", "pushed", "proven"),
+    ]
+    bars = re.findall(r"([^\r\n]*): 100%", captured.err)
+    stages = ["tokens: write", "messages: write", "check", "upload", "Fetching 7 files", "check"]
+    assert [bar for place, bar in enumerate(bars) if bar not in bars[place - 1 : place]] == stages
+
+
+def test_what_is_read_back_tells_nobody_that_it_was_loaded(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("datasets.load.increase_load_count", told.append)
+    hf_builders.push(folder, NAME, dry_run=True)
+    assert told == []
+    datasets.load_dataset("parquet", data_files=str(write_one_row(folder.parent)))
+    assert told == ["parquet"]  # so would have done what reads them
 
 
 def test_pushing_the_same_again_makes_no_commit_and_sends_no_rows(hub: Hub, folder: Path) -> None:
@@ -273,6 +308,50 @@ def test_a_view_of_raw_files_that_changed_is_not_sent(hub: Hub, tmp_path: Path) 
         hf_builders.push(folder, NAME, views=["messages"])
     assert hub.requests == []
     assert isinstance(hf_builders.push(folder, NAME), Pushed)  # the token rows are still those of the manifest
+
+
+def test_rows_that_are_damaged_are_told_as_such(hub: Hub, folder: Path) -> None:
+    (arrow,) = (folder / "data" / "train").glob("*.arrow")
+    os.truncate(arrow, 300)
+    with pytest.raises(SourceError, match=r"/data: is no dataset that can be read \(ArrowInvalid: "):
+        hf_builders.push(folder, NAME)
+    assert hub.requests == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_configs(*_: object) -> None:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        raise datasets.exceptions.DatasetGenerationError("An error occurred") from full
+
+    monkeypatch.setattr("hf_builders.publish.read_configs", read_configs)
+    with pytest.raises(SourceError) as error:
+        hf_builders.push(folder, NAME)
+    assert str(error.value) == (
+        f"{folder.parent}: cannot be written (No space left on device); make room there, or copy out/ to where you "
+        "may write"
+    )
+    assert not list(folder.parent.glob(".out*"))
+
+
+def test_what_lies_beside_the_rows_set_aside_is_not_pushed_and_what_changed_is_refused(
+    hub: Hub, tmp_path: Path
+) -> None:
+    raw = bad_rows(tmp_path / "raw")
+    folder = prepared("adgen", tmp_path / "out", overflow="drop", data_dir=str(raw), on_bad_row="quarantine")
+    (folder / "quarantine" / "notes.txt").write_text("mine", encoding="utf-8")
+    pushed = hf_builders.push(folder, NAME, quarantine=True)
+    names = [name for name in pushed.files if name.startswith("quarantine/")]
+    assert names == ["quarantine/train-00000.jsonl", "quarantine/train-records.jsonl"]
+    with (folder / "quarantine" / "train-00000.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{}\n")
+    with pytest.raises(SourceError, match=r"train-00000\.jsonl: changed since it was prepared"):
+        hf_builders.push(folder, NAME, quarantine=True)
+
+
+def test_the_licence_that_is_told_is_that_of_the_card(hub: Hub, tmp_path: Path) -> None:
+    pushed = hf_builders.push(prepared("conversations", tmp_path / "out"), NAME)
+    assert pushed.licence == json.loads(hub.files(NAME)["manifest.json"])["published"]["licence"]
+    assert f"license: {pushed.licence}\n".encode() in hub.files(NAME)["README.md"]
 
 
 def test_the_licence_of_ones_own_files_is_said_by_their_owner(hub: Hub, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that we would have slept before trying again; nobody does."""
     seconds: list[float] = []
-    monkeypatch.setattr("hf_builders.hub.sleep", seconds.append)
+    monkeypatch.setattr("hf_builders.hub_calls.sleep", seconds.append)
     return seconds
 
 
@@ -153,6 +153,109 @@ def test_412_without_end_is_an_error_and_no_commit(hub: Hub, folder: Path) -> No
     assert len(hub.commits(NAME)) == 1
 
 
+def test_a_conflict_is_waited_for(hub: Hub, folder: Path, waits: list[float]) -> None:
+    hub.fail(COMMIT, 409, times=3)
+    hf_builders.push(folder, NAME)
+    assert waits == [0, 1, 2]
+    check_pushed(hub, folder)
+
+
+@pytest.mark.parametrize("step", STEPS[1:5], ids=lambda step: step[1])
+def test_a_repository_that_not_all_machines_of_the_hub_know_yet_is_waited_for(
+    hub: Hub, folder: Path, waits: list[float], step: Any
+) -> None:
+    hub.fail(step, 404, times=3)
+    hf_builders.push(folder, NAME)
+    assert waits == [1, 2, 4]
+    check_pushed(hub, folder)
+
+
+@pytest.mark.parametrize("step", [*STEPS[:5], COMMIT], ids=lambda step: step[1])
+def test_a_page_instead_of_an_answer_is_told(hub: Hub, folder: Path, waits: list[float], step: Any) -> None:
+    hub.answer(step, b"<html>Sign in</html>", times=100, headers={"Content-Type": "text/html"})
+    with pytest.raises(HubError) as error:
+        hf_builders.push(folder, NAME)
+    assert str(error.value) == (
+        f"{NAME}: JSONDecodeError: Expecting value: line 1 column 1 (char 0); "
+        "are HF_ENDPOINT and the proxy (HTTPS_PROXY, ALL_PROXY) right?"
+    )
+    assert waits == []
+
+
+def test_a_file_of_another_length_is_told(hub: Hub, folder: Path) -> None:
+    hub.answer(("GET", "^/lfs/"), b"<html>", times=100)
+    with pytest.raises(HubError, match=r"Consistency check failed: file should be of size \d+ but has size 6 "):
+        hf_builders.push(folder, NAME)
+
+
+def test_a_signed_address_is_not_told(hub: Hub, folder: Path) -> None:
+    hub.fail(PUT, 403, times=100)
+    with pytest.raises(HubError, match="/lfs/somebody/rows/") as error:
+        hf_builders.push(folder, NAME)
+    assert "signature" not in str(error.value)
+
+
+def test_a_card_that_the_hub_refuses_is_told_with_its_reason(hub: Hub, folder: Path) -> None:
+    body = json.dumps({"errors": [{"message": "license is no word"}], "warnings": []}).encode()
+    hub.answer(("POST", "/api/validate-yaml$"), body, 400)
+    with pytest.raises(HubError) as error:
+        hf_builders.push(folder, NAME)
+    assert str(error.value) == (
+        f"{NAME}: ValueError: Invalid metadata in README.md. - license is no word; "
+        "the Hub has new rules for a card; ask for a newer hf-builders"
+    )
+    assert len(hub.commits(NAME)) == 1
+
+
+def test_more_files_than_one_answer_lists_are_all_seen(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("hf_builders.publication._SHARD_BYTES", 1_000)
+    with Hub(page_size=50) as hub:
+        at_hub(monkeypatch, hub, tmp_path / "home")
+        many = hf_builders.push(folder, NAME, views=["messages"])
+        assert len(many.files) > 200
+        assert hf_builders.verify(NAME, tokenizer=TOKENIZER).passed
+        monkeypatch.undo()
+        at_hub(monkeypatch, hub, tmp_path / "home")
+        few = hf_builders.push(folder, NAME)
+        assert set(hub.files(NAME)) == {".gitattributes", *few.files}
+
+
+def test_two_pushes_at_once_from_one_folder_to_one_repository_both_come_through(
+    hub: Hub, folder: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "hf_builders.cli", "push", str(folder), "--repo-id", NAME]
+    env = {**os.environ, **hub.environment(tmp_path / "other")}
+    processes = [
+        subprocess.Popen([*command, *views], cwd=ROOT, env=env, stdout=-3, stderr=-3)
+        for views in ([], ["--view", "messages"])
+    ]
+    assert [process.wait(timeout=100) for process in processes] == [0, 0]
+    assert hf_builders.verify(NAME, tokenizer=TOKENIZER).passed
+    assert not list(folder.parent.glob(f".{folder.name}*"))
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["publication._write_parquet", "publish.read_configs", "hub.HubRepository._upload", "hub.HubRepository._commit"],
+)
+def test_an_interrupted_push_leaves_nothing_and_can_be_made_again(
+    hub: Hub, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = prepared("adgen", tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(f"hf_builders.{stage}", interrupt)
+        assert main(["push", str(folder), "--repo-id", NAME]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "hf-builders: interrupted"
+    assert not list(tmp_path.glob(".out*"))
+    hf_builders.push(folder, NAME)
+    check_pushed(hub, folder)
+
+
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub: Hub, folder: Path) -> None:
     hub.lose_answer(COMMIT)
     pushed = hf_builders.push(folder, NAME)
@@ -200,9 +303,7 @@ def test_a_token_without_the_right_is_told_so_and_never_shown(
     with caplog.at_level(logging.DEBUG):
         assert main(["push", str(folder), "--repo-id", NAME]) == 1
     captured = capsys.readouterr()
-    assert captured.err.splitlines()[-1].endswith(
-        "is the token (`hf auth login`, or HF_TOKEN) one that may write there?"
-    )
+    assert captured.err.splitlines()[-1].endswith("is the token (`hf auth login`, or HF_TOKEN) one that may do this?")
     for text in (captured.out, captured.err, caplog.text):
         assert token not in text
 

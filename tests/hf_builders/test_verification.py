@@ -847,7 +847,7 @@ def test_the_command_prints_what_is_proven_and_what_is_not(
         "split       rows  trained spans  ends trained  no end  straddling  cut  failed",
         "train         12             12            12       0           0    0       0",
         "validation     4              4             4       0           0    0       0",
-        f"{copy}: is what it says",
+        f"{copy}: no fault found",
     ]
     assert main(["verify", str(copy)]) == 0
     assert f"not proven: {NOT_HERE}" in capsys.readouterr().out.splitlines()
