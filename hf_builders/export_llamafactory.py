@@ -45,6 +45,7 @@ class LlamaFactory(Target):
         speakers = [turn["from"] for turn in turns]
         if "system" in speakers or not alternate([each in ("gpt", "function_call") for each in speakers]):
             note("question and answer do not take turns, and LLaMA-Factory skips such a row")
+        self.note_wrapping(record, note)
         is_told = record.trains_its_end_only if self._masks_history else record.trains_every_answer
         self.note_training(record, note, is_told=is_told)
         line: Line = {"id": record.id}
@@ -92,7 +93,8 @@ class LlamaFactory(Target):
         }
         if place.evaluated:
             settings["eval_dataset"] = place.names[place.evaluated]
-        settings["cutoff_len"] = self.run.max_length
+        # Where it packs it takes one token from this, and cuts a row that is just as long as ours may be.
+        settings["cutoff_len"] = self.run.max_length + self.run.is_packed
         if self._masks_history:
             settings["mask_history"] = True
         if self.run.loss == "all" and not self.run.is_text:
@@ -106,6 +108,14 @@ class LlamaFactory(Target):
             "dataset_info.json": as_json({name: self._entry(name) for name in place.names.values()}),
             f"llamafactory_{self._stage}.yaml": as_yaml(settings, comment),
         }
+
+    def general_notes(self) -> list[str]:
+        notes = super().general_notes()
+        if self.run.is_text and self.run.is_packed:
+            notes.append(
+                "our packed rows hold whole texts; LLaMA-Factory joins texts, and cuts them where a row is full"
+            )
+        return notes
 
     def _entry(self, name: str) -> dict[str, Any]:
         file = {"file_name": f"{name}.jsonl"}

@@ -5,19 +5,25 @@ Arguments are JSON text and every call has an id, which its result names.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from collators.turns import Message
 from hf_builders.export_records import ExportRecord, reasoning_of
 from hf_builders.export_target import Line, Note, Place, Target, function_of, text_of
 
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
 
 class OpenAI(Target):
     title = "OpenAI"
     takes_texts = False
+    reads_control_texts = False
 
     def line(self, record: ExportRecord, note: Note) -> Line:
-        calls = _Calls()
+        made = [call for message in record.messages for call in message.get("tool_calls", [])]
+        calls = _Calls(str(call["id"]) for call in made if call.get("id"))
         messages = [
             self._message(message, is_trained, calls, note)
             for message, is_trained in zip(record.messages, record.trained, strict=True)
@@ -29,6 +35,11 @@ class OpenAI(Target):
         line: Line = {"messages": messages}
         if tools := self.schemas(record):
             line["tools"] = [_wrapped(tool) for tool in tools]
+        names = [tool["function"].get("name") for tool in line.get("tools", [])] + [
+            function_of(call)[0] for call in made
+        ]
+        if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+            note("a function is not named in 1 to 64 of the signs a-z, A-Z, 0-9, _ and -, as OpenAI asks")
         return line
 
     def _message(self, message: Message, is_trained: bool, calls: _Calls, note: Note) -> Line:
@@ -57,23 +68,30 @@ class OpenAI(Target):
         return {}
 
     def command(self, place: Place) -> str:
-        return f"upload {place.folder}/{place.names[place.first]}.jsonl with the purpose `fine-tune`"
+        return f"upload {place.folder}/{place.names[place.first]}.jsonl with purpose=fine-tune"
 
 
 class _Calls:
     """The ids of the calls of one record: its own where it has them, else numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Iterable[str]) -> None:
+        self._own = set(own)
         self._num_made = 0
         self._open: list[str] = []
 
     def made(self, call: Message) -> Line:
         self._num_made += 1
-        id = str(call.get("id") or f"call_{self._num_made}")
+        id = str(call.get("id") or self._unused())
         self._open.append(id)
         name, arguments = function_of(call)
         text = arguments if isinstance(arguments, str) else text_of(arguments)
         return {"id": id, "type": "function", "function": {"name": name, "arguments": text}}
+
+    def _unused(self) -> str:
+        id = f"call_{self._num_made}"
+        while id in self._own:
+            id += "_"
+        return id
 
     def answered(self, result: Message) -> str | None:
         """The call a result is of: the one it names, else the first without a result."""
@@ -86,4 +104,4 @@ class _Calls:
 
 
 def _wrapped(tool: dict[str, Any]) -> dict[str, Any]:
-    return tool if "function" in tool else {"type": "function", "function": tool}
+    return {"type": "function", **tool} if "function" in tool else {"type": "function", "function": tool}

@@ -33,6 +33,7 @@ class Swift(Target):
         for message, is_trained in zip(record.messages, record.trained, strict=True):
             messages += self._messages(message, is_trained, note)
         self._note_order(record, note)
+        self.note_wrapping(record, note)
         self.note_training(record, note, is_told=True)
         line: Line = {"id": record.id, "messages": messages}
         if self.survey.tools:
@@ -47,6 +48,10 @@ class Swift(Target):
             return [{"role": role, "content": message["content"]}]
         calls = message.get("tool_calls", [])
         says = bool(message["content"] or reasoning_of(message) or not calls)
+        if says and calls:
+            note("text stands before a call, and ms-swift writes no newline between them, as Qwen's template does")
+        if any(isinstance(function_of(call)[1], str) for call in calls):
+            note("the arguments of a call are words, not a JSON object, and ms-swift leaves such a row out")
         answers = [{"role": "assistant", "content": with_thoughts(message)}] if says else []
         for name, arguments in map(function_of, calls):
             answers.append({"role": "tool_call", "content": text_of({"name": name, "arguments": arguments})})

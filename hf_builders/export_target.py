@@ -31,6 +31,8 @@ class Run:
     is_packed: bool
     train_thinking: bool
     chat_template_kwargs: Mapping[str, Any]
+    control_texts: int = 0
+    """Control tokens, such as `<|im_end|>`, in the texts of all records read."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,14 @@ class Notes:
     """Facts about records, each counted once a record."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    _last: dict[str, str] = field(default_factory=dict)
 
-    def of(self, record: ExportRecord) -> Note:
+    def of_next(self) -> Note:
+        """What takes the facts about one record more."""
+        seen: set[str] = set()
+
         def note(fact: str) -> None:
-            if self._last.get(fact) != record.id:
-                self._last[fact] = record.id
-                self.counts[fact] += 1
+            self.counts[fact] += fact not in seen
+            seen.add(fact)
 
         return note
 
@@ -77,6 +80,10 @@ class Target(abc.ABC):
     title: ClassVar[str]
     """As its makers write it."""
     takes_texts: ClassVar[bool] = True
+    takes_template_kwargs: ClassVar[bool] = False
+    """Whether its lines have a place for values of the chat template."""
+    reads_control_texts: ClassVar[bool] = True
+    """Whether a control token that is typed in a text becomes that token."""
 
     def __init__(self, run: Run, survey: Survey) -> None:
         self.run = run
@@ -102,8 +109,16 @@ class Target(abc.ABC):
         """Note what of the choice of trained turns is not in the line; `is_told` if that choice is."""
         if not is_told:
             note(f"not every answer is trained, and {self.title} trains each of them")
-        if not self.run.train_thinking and any(map(reasoning_of, record.messages)):
+        if not self.run.train_thinking and any(map(_thinks, record.messages)):
             note(f"tokenize.train_thinking: false leaves reasoning untrained, and {self.title} trains it")
+
+    def note_wrapping(self, record: ExportRecord, note: Note) -> None:
+        """For peers that describe every tool as OpenAI does, whatever the chat template makes of it."""
+        if any("function" not in tool for tool in self.schemas(record)):
+            note(
+                'a tool is not wrapped in {"type": "function", "function": …}; the chat template writes it as it is, '
+                f"and {self.title} wraps it where its own template asks for it"
+            )
 
     def schemas(self, record: ExportRecord) -> list[dict[str, Any]]:
         """The tools of a record, one JSON schema each; none where it has none.
@@ -121,10 +136,19 @@ class Target(abc.ABC):
 
     def general_notes(self) -> list[str]:
         """Facts that are the same for all records."""
-        if not self.run.chat_template_kwargs:
-            return []
-        values = json.dumps(self.run.chat_template_kwargs, ensure_ascii=False)
-        return [f"tokenize.chat_template_kwargs {values} is not in the files; give {self.title} what it has for it"]
+        notes = []
+        if self.reads_control_texts and (count := self.run.control_texts):
+            notes.append(
+                f"{count:,} control token{'' if count == 1 else 's'}, such as <|im_end|>, stood in the texts of the "
+                f"records read: text in our rows, and {self.title} makes the token of it; mend the raw rows where that "
+                "is not meant"
+            )
+        if self.run.chat_template_kwargs and not self.takes_template_kwargs:
+            values = text_of(self.run.chat_template_kwargs)
+            notes.append(
+                f"tokenize.chat_template_kwargs {values} is not in the files; give {self.title} what it has for it"
+            )
+        return notes
 
 
 def num_records(count: int) -> str:
@@ -139,6 +163,11 @@ def function_of(call: Message) -> tuple[str, Any]:
     """Name and arguments of a call."""
     function = call.get("function") or call
     return function["name"], function["arguments"]
+
+
+def _thinks(message: Message) -> bool:
+    """Whether reasoning stands in an answer, in its own field or in the text."""
+    return bool(reasoning_of(message)) or (message["role"] == "assistant" and "</think>" in message["content"])
 
 
 def with_thoughts(message: Message) -> str:

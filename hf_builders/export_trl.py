@@ -14,6 +14,7 @@ from hf_builders.export_target import Line, Note, Place, Target, as_yaml, string
 
 class Trl(Target):
     title = "TRL"
+    takes_template_kwargs = True
 
     def line(self, record: ExportRecord, note: Note) -> Line:
         if record.text is not None:
@@ -36,6 +37,10 @@ class Trl(Target):
         return line
 
     @property
+    def _trains_every_answer(self) -> bool:
+        return self.run.loss != "all" and not self.run.is_text and not self._has_completions
+
+    @property
     def _has_completions(self) -> bool:
         return self.run.loss != "all" and self.survey.end_only == self.survey.records
 
@@ -54,11 +59,13 @@ class Trl(Target):
         return columns
 
     def settings(self, place: Place) -> dict[str, str]:
-        settings: dict[str, Any] = {"dataset_name": place.folder, "dataset_train_split": place.first}
+        # `datasets` takes a bare `json` or `text` for its own reader of that name.
+        folder = place.folder if "/" in place.folder else f"./{place.folder}"
+        settings: dict[str, Any] = {"dataset_name": folder, "dataset_train_split": place.first}
         if place.evaluated:
             settings["dataset_test_split"] = place.evaluated
         settings["max_length"] = self.run.max_length
-        if self.run.loss != "all" and not self.run.is_text and not self._has_completions:
+        if self._trains_every_answer:
             settings["assistant_only_loss"] = True
         if self.run.is_packed:
             settings["packing"] = True
@@ -69,4 +76,10 @@ class Trl(Target):
         return f"trl sft --config {place.folder}/trl_sft.yaml --model_name_or_path … --output_dir …"
 
     def general_notes(self) -> list[str]:
-        return []
+        notes = super().general_notes()
+        if self._trains_every_answer:
+            notes.append(
+                "assistant_only_loss needs {% generation %} in the chat template; TRL has such copies of Qwen's and "
+                "some others, for the rest give it one (chat_template_path)"
+            )
+        return notes

@@ -29,6 +29,7 @@ from hf_builders.prepared_folder import Writer, drafted, write_manifest
 from hf_builders.prepared_rows import PreparedRows, open_prepared
 
 TARGETS: dict[str, type[Target]] = {"llamafactory": LlamaFactory, "trl": Trl, "swift": Swift, "openai": OpenAI}
+_LINE_END = re.compile("[\x85\u2028\u2029]")
 _EXPORT = Writer("export", "out", "export.json")
 
 
@@ -94,8 +95,7 @@ def _write(draft: Path, out: Path, prepared: PreparedRows, to: str) -> Exported:
     for split, name in where.names.items():
         with (draft / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for record in tqdm(records.of(split), total=records.rows[split], desc=f"{split}: export", unit=" records"):
-                line = target.line(record, notes.of(record))
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(_line_of(target.line(record, notes.of_next())))
     facts = dataset_facts(prepared.manifest["dataset"]["name"])
     exported = Exported(
         out,
@@ -112,6 +112,16 @@ def _write(draft: Path, out: Path, prepared: PreparedRows, to: str) -> Exported:
     return exported
 
 
+def _line_of(value: dict[str, Any]) -> str:
+    r"""A line of a file: many readers of JSON Lines end one at each of Unicode's line ends, so those are escaped.
+
+    >>> _line_of({"text": "上衣\u2028红"})
+    '{"text": "上衣\\u2028红"}\n'
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return _LINE_END.sub(lambda end: f"\\u{ord(end[0]):04x}", text) + "\n"
+
+
 def _run(manifest: dict[str, Any], *, is_text: bool) -> Run:
     options, pack = manifest["tokenize"], manifest.get("pack") or {}
     return Run(
@@ -121,6 +131,7 @@ def _run(manifest: dict[str, Any], *, is_text: bool) -> Run:
         is_packed=bool(pack),
         train_thinking=options["train_thinking"],
         chat_template_kwargs=options["chat_template_kwargs"],
+        control_texts=sum(split["control_texts"] for split in manifest["splits"].values()),
     )
 
 
@@ -147,7 +158,7 @@ def _card(exported: Exported, target: Target, prepared: PreparedRows, facts: Dat
     rows = [f"| {split} | `{exported.files[split]}` | {rows:,} |" for split, rows in exported.rows.items()]
     lines = [
         "---",
-        yaml.safe_dump(header, sort_keys=False) + "---",
+        yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",
         f"# {facts.name} for {target.title}",
         "",
         f"Written by `hf-builders export` from `{prepared.folder.as_posix()}`: the records behind its token rows, in "

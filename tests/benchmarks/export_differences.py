@@ -45,7 +45,9 @@ _REASONS = {
     r"behind '.*assistant\\n'": (
         "Reasoning: the peer writes it as `<think>…</think>`. Qwen2.5's own template leaves it out, as `prepare` tells."
     ),
-    r"behind '.*我查。'": "Qwen's template writes a newline between what is said and the call, ms-swift none.",
+    r"behind '.*我查。'": (
+        "Qwen's template writes a newline between what is said and the call, ms-swift none, as the export noted."
+    ),
     r"behind '.*system\\n'": "An empty system text, for which LLaMA-Factory writes its default, as the export noted.",
     r"behind '<\|im_start\|>'": "An empty system text, for which ms-swift writes nothing, as the export noted.",
     r"behind '.*user\\n天气？'": "Two questions side by side, which ms-swift joins, as the export noted.",
@@ -54,7 +56,8 @@ _REASONS = {
     ),
     r"behind 'tags:\\n<tools>\\n\{\"'": (
         'The tools are written without `{"type": "function", "function": …}`. The chat template writes them as they '
-        "are, LLaMA-Factory and ms-swift wrap each. Wrapped in the data, ids are the same: the set below."
+        "are, LLaMA-Factory and ms-swift wrap each, which the export noted. Wrapped in the data, ids are the same: the "
+        "set below."
     ),
     r"behind 'sop<\|system\|> \\n '": (
         "LLaMA-Factory writes tools and calls for `chatglm3` in the words of GLM-4, ours in those of ChatGLM3's demo."

@@ -94,6 +94,21 @@ def test_the_folder_says_what_it_was_made_of(demo: Prepared, tmp_path: Path) -> 
     assert exported.command.startswith(f"llamafactory-cli train {tmp_path}/out/llamafactory_sft.yaml ")
 
 
+def test_texts_come_back_from_readers_that_end_lines_at_each_unicode_line_end(tmp_path: Path) -> None:
+    question, answer = "a\u2028b\x85c", "<|user|>\u2029"
+    row = {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+    (tmp_path / "chats.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    config = run_of(tmp_path / "x", {"name": "conversations", "data_files": str(tmp_path / "chats.jsonl")})
+    exported = export(prepare(config).folder, "openai")
+    (line,) = (exported.folder / "x_train.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["messages"] == row["messages"]
+    assert exported.notes == []
+    notes = export(tmp_path / "x", "trl").notes
+    assert [note.partition(":")[0] for note in notes] == [
+        "1 control token, such as <|im_end|>, stood in the texts of the records read"
+    ]
+
+
 def test_packed_rows_give_the_lines_of_their_records(tmp_path: Path) -> None:
     dataset = {"name": "adgen", "sample": True}
     apart = export(prepare(run_of(tmp_path / "a" / "x", dataset)).folder, "swift")

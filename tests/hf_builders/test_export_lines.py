@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from hf_builders.errors import OptionError
-from hf_builders.exports import TARGETS
 from hf_builders.export_records import ExportRecord, Survey, records_in
 from hf_builders.export_target import Notes, Place, Run, Target
+from hf_builders.exports import TARGETS
 from tests.collators.conversation_rows import json_dataset
 
 ASK, ANSWER = {"role": "user", "content": "天气？"}, {"role": "assistant", "content": "晴。"}
@@ -49,7 +49,7 @@ def lines_of(
     """The lines, as they come out of a file, and the notes."""
     records, notes = records_of(rows, tools, run.get("loss", "assistant")), Notes()
     target = target_of(to, records, **run)
-    lines = [json.loads(json.dumps(target.line(record, notes.of(record)))) for record in records]
+    lines = [json.loads(json.dumps(target.line(record, notes.of_next()))) for record in records]
     return lines, notes.lines()
 
 
@@ -58,6 +58,13 @@ def settings_of(to: str, rows: Sequence[list[dict[str, Any]]], tools: Any = None
     target = target_of(to, records_of(rows, tools, run.get("loss", "assistant")), **run)
     files = target.settings(Place("out/x", {"train": "x_train", "validation": "x_validation"}))
     return {name: yaml.safe_load(text) for name, text in files.items()}
+
+
+UNWRAPPED = (
+    '1 record: a tool is not wrapped in {{"type": "function", "function": …}}; the chat template writes it as it is, '
+    "and {} wraps it where its own template asks for it"
+).format
+ODDLY_NAMED = "1 record: a function is not named in 1 to 64 of the signs a-z, A-Z, 0-9, _ and -, as OpenAI asks"
 
 
 PLAIN: Mapping[str, Any] = {
@@ -154,7 +161,7 @@ def test_tools_a_call_and_its_result(row: list[dict[str, Any]]) -> None:
             },
             {**PLAIN["llamafactory"], "id": "r1", "tools": ""},
         ],
-        [],
+        [UNWRAPPED("LLaMA-Factory")],
     )
     assert lines_of("trl", [row, [ASK, ANSWER]], tools) == (
         [
@@ -177,7 +184,7 @@ def test_tools_a_call_and_its_result(row: list[dict[str, Any]]) -> None:
             },
             {**PLAIN["swift"], "id": "r1", "tools": "[]"},
         ],
-        [],
+        [UNWRAPPED("ms-swift")],
     )
     call = {"id": "call_1", "type": "function", "function": {"name": "查天气", "arguments": '{"城市": "杭州"}'}}
     assert lines_of("openai", [row, [ASK, ANSWER]], tools) == (
@@ -193,15 +200,17 @@ def test_tools_a_call_and_its_result(row: list[dict[str, Any]]) -> None:
             },
             {"messages": [ASK, ANSWER]},
         ],
-        [],
+        [ODDLY_NAMED],
     )
 
 
 def test_tools_that_are_wrapped_stay_as_they_are() -> None:
     wrapped = {"type": "function", "function": TOOL}
     assert lines_of("openai", [WITH_CALL], [[wrapped]])[0][0]["tools"] == [wrapped]
+    assert lines_of("openai", [WITH_CALL], [[{"function": TOOL}]])[0][0]["tools"] == [wrapped]
     for to in ("llamafactory", "trl", "swift"):
-        assert json.loads(lines_of(to, [WITH_CALL], [[wrapped]])[0][0]["tools"]) == [wrapped]
+        (line,), notes = lines_of(to, [WITH_CALL], [[wrapped]])
+        assert (json.loads(line["tools"]), notes) == ([wrapped], [])
         assert json.loads(lines_of(to, [WITH_CALL], [TOOL])[0][0]["tools"]) == [TOOL]  # a single one
 
 
@@ -229,7 +238,11 @@ def test_text_with_parallel_calls_and_ids() -> None:
         "1 record: results of parallel calls are joined as LLaMA-Factory joins them, in the words of Qwen's format"
     ]
     assert lines_of("trl", [PARALLEL]) == ([{"id": "r0", "messages": PARALLEL}], [])
-    assert lines_of("swift", [PARALLEL])[0][0]["messages"][1:5] == [
+    lines, notes = lines_of("swift", [PARALLEL])
+    assert notes == [
+        "1 record: text stands before a call, and ms-swift writes no newline between them, as Qwen's template does"
+    ]
+    assert lines[0]["messages"][1:5] == [
         {"role": "assistant", "content": "查两次。", "loss": True},
         {"role": "tool_call", "content": '{"name": "查天气", "arguments": {"城市": "杭州"}}', "loss": True},
         {"role": "tool_call", "content": '{"name": "时间", "arguments": {}}', "loss": True},
@@ -238,7 +251,26 @@ def test_text_with_parallel_calls_and_ids() -> None:
     (line,), notes = lines_of("openai", [PARALLEL])
     assert [call["id"] for call in line["messages"][1]["tool_calls"]] == ["a", "call_2"]
     assert [message["tool_call_id"] for message in line["messages"][2:4]] == ["a", "call_2"]
+    assert notes == [ODDLY_NAMED]
+
+
+def test_the_id_of_a_call_without_one_is_no_other_calls() -> None:
+    named = {"function": {"name": "f", "arguments": {}}}
+    calling = {**CALLING, "tool_calls": [named, {"id": "call_1", **named}]}
+    results = [{"role": "tool", "tool_call_id": "call_1", "content": "b"}, {"role": "tool", "content": "a"}]
+    (line,), notes = lines_of("openai", [[ASK, calling, *results, ANSWER]])
+    assert [call["id"] for call in line["messages"][1]["tool_calls"]] == ["call_1_", "call_1"]
+    assert [message["tool_call_id"] for message in line["messages"][2:4]] == ["call_1", "call_1_"]
     assert notes == []
+
+
+def test_arguments_in_words_are_noted_where_the_peer_leaves_the_row_out() -> None:
+    call = {"function": {"name": "f", "arguments": "print(1)"}}
+    rows = [[ASK, {**CALLING, "tool_calls": [call]}, RESULT, ANSWER]]
+    assert lines_of("swift", rows)[1] == [
+        "1 record: the arguments of a call are words, not a JSON object, and ms-swift leaves such a row out"
+    ]
+    assert lines_of("llamafactory", rows)[1] == lines_of("trl", rows)[1] == []
 
 
 def test_the_words_of_a_tag_inside_arguments_are_escaped_for_llamafactory() -> None:
@@ -268,6 +300,10 @@ def test_reasoning_stands_before_the_text_or_in_its_own_field() -> None:
     for to, title in (("llamafactory", "LLaMA-Factory"), ("trl", "TRL"), ("swift", "ms-swift")):
         assert lines_of(to, [row], train_thinking=False)[1] == [
             f"1 record: tokenize.train_thinking: false leaves reasoning untrained, and {title} trains it"
+        ]
+        inline = [ASK, {"role": "assistant", "content": thought}]
+        assert lines_of(to, [row, inline, [ASK, ANSWER]], train_thinking=False)[1] == [
+            f"2 records: tokenize.train_thinking: false leaves reasoning untrained, and {title} trains it"
         ]
 
 
@@ -462,4 +498,35 @@ def test_values_for_the_chat_template_go_with_each_record_or_are_noted() -> None
     assert target_of("trl", records, chat_template_kwargs=kwargs).general_notes() == []
     assert target_of("swift", records, chat_template_kwargs=kwargs).general_notes() == [
         'tokenize.chat_template_kwargs {"enable_thinking": false} is not in the files; give ms-swift what it has for it'
+    ]
+
+
+def test_control_tokens_in_texts_and_what_trl_asks_of_a_template_are_told() -> None:
+    records = records_of([[ASK, ANSWER]])
+    for to, title in (("llamafactory", "LLaMA-Factory"), ("trl", "TRL"), ("swift", "ms-swift")):
+        assert target_of(to, records, control_texts=3).general_notes() == [
+            "3 control tokens, such as <|im_end|>, stood in the texts of the records read: text in our rows, and "
+            f"{title} makes the token of it; mend the raw rows where that is not meant"
+        ]
+    assert target_of("openai", records, control_texts=3).general_notes() == []
+    rounds = records_of([[ASK, ANSWER, ASK, ANSWER]])
+    assert target_of("trl", rounds).general_notes() == [
+        "assistant_only_loss needs {% generation %} in the chat template; TRL has such copies of Qwen's and some "
+        "others, for the rest give it one (chat_template_path)"
+    ]
+
+
+def test_a_folder_with_the_name_of_a_reader_of_datasets_is_told_apart() -> None:
+    target = target_of("trl", records_of([[ASK, ANSWER]]))
+    for folder, name in (("json", "./json"), ("out/x", "out/x"), ("/tmp/x", "/tmp/x")):
+        settings = yaml.safe_load(target.settings(Place(folder, {"train": "x_train"}))["trl_sft.yaml"])
+        assert settings["dataset_name"] == name
+
+
+def test_packing_of_llamafactory_leaves_room_for_the_token_it_takes() -> None:
+    settings = settings_of("llamafactory", [[ASK, ANSWER]], is_packed=True)["llamafactory_sft.yaml"]
+    assert (settings["cutoff_len"], settings["packing"], settings["neat_packing"]) == (2049, True, True)
+    texts = list(records_in(pa.table({"id": ["a"], "text": ["长文。"]}), range(1), "assistant"))
+    assert target_of("llamafactory", texts, is_text=True, is_packed=True).general_notes() == [
+        "our packed rows hold whole texts; LLaMA-Factory joins texts, and cuts them where a row is full"
     ]
