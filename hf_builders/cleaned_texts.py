@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hf_builders.json_columns import json_column, json_text
 from hf_builders.views import is_blank
 
 ROLES = ("system", "user", "assistant", "tool", "observation")
@@ -76,6 +78,8 @@ class _Leaves:
         is_meant = pc.is_in(_speakers(name, flat, column), pa.array([*roles, ""])).to_numpy(zero_copy_only=False)
         if pa.types.is_struct(flat.type):
             flat = pc.struct_field(flat, "content")
+        elif isinstance(flat.type, pa.JsonType):
+            flat = _member(flat, "content")
         self._flat = flat
         self._is_meant = is_meant & ~is_blank(flat).to_numpy(zero_copy_only=False)
         self.texts: pa.Array = flat.filter(pa.array(self._is_meant))
@@ -89,6 +93,8 @@ def _speakers(name: str, flat: pa.Array, column: pa.Array) -> pa.Array:
     """Who says each of the texts of a column; nobody says a plain text."""
     if pa.types.is_struct(flat.type):
         return pc.struct_field(flat, "role")
+    if isinstance(flat.type, pa.JsonType):
+        return _member(flat, "role")
     if name != _PAIRS:
         return pa.repeat(_SPEAKERS.get(name, ""), len(flat))
     lengths = pc.fill_null(pc.list_value_length(column.flatten()), 0).to_numpy(zero_copy_only=False)
@@ -107,4 +113,21 @@ def _with_leaves(array: pa.Array, leaves: pa.Array) -> pa.Array:
         fields = list(array.type)
         children = [leaves if field.name == "content" else array.field(field.name) for field in fields]
         return pa.StructArray.from_arrays(children, fields=fields, mask=array.is_null())
+    if isinstance(array.type, pa.JsonType):
+        pairs = zip(array.storage.to_pylist(), leaves.to_pylist(), strict=True)
+        return json_column(_with_content(message, content) for message, content in pairs)
     return leaves
+
+
+def _member(messages: pa.Array, name: str) -> pa.Array:
+    """A text of each of n messages in JSON; null where it is not there, or is no text (what a tool gave back)."""
+    values = [json.loads(message or "{}").get(name) for message in messages.storage.to_pylist()]
+    return pa.array([value if isinstance(value, str) else None for value in values], pa.string())
+
+
+def _with_content(message: str | None, content: str | None) -> str | None:
+    """The JSON of a message with another text; as it was, where there is none or the text is the same."""
+    if message is None or content is None:
+        return message
+    fields = json.loads(message)
+    return message if fields["content"] == content else json_text({**fields, "content": content})

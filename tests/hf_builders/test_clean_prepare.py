@@ -77,6 +77,35 @@ def test_texts_are_cleaned_before_they_are_tokenized_and_every_row_is_accounted_
     assert not (prepared.folder / "quarantine" / "validation-cleaned.jsonl").exists()
 
 
+@pytest.mark.parametrize("view", ["messages", "conversations"])
+def test_ones_own_chats_with_tools_are_cleaned_and_what_was_called_stays(tmp_path: Path, view: str) -> None:
+    call = {
+        "role": "assistant",
+        "tool_calls": [{"function": {"name": "查询", "arguments": {"城市": "ＢＪ", "n": 3.0}}}],
+    }
+    turns = [
+        {"role": "user", "content": "ＢＪ天气"},
+        call,
+        {"role": "tool", "content": "晴１５"},
+        {"role": "assistant", "content": "晴，１５度"},
+    ]
+    (tmp_path / "chats.jsonl").write_text(json.dumps({"messages": turns}, ensure_ascii=False), encoding="utf-8")
+    prepared = prepare(
+        RunConfig(
+            dataset=DatasetSection(name="conversations", view=view, data_files=str(tmp_path / "chats.jsonl")),
+            clean=CleanSection(steps=[{"unicode": {"form": "full_width"}}]),
+            tokenize=TokenizeSection(tokenizer=TOKENIZER),
+            output=OutputSection(dir=str(tmp_path / "out")),
+        )
+    )
+    (row,) = datasets.load_from_disk(prepared.folder / "data")["train"]
+    text = collators.load_tokenizer(TOKENIZER).decode(row["input_ids"])
+    for piece in ("BJ天气", "城市='ＢＪ'", "n=3.0", "晴１５", "晴，15度"):
+        assert piece in text
+    assert [each.changed for each in prepared.splits["train"].cleaned] == [2]
+    assert main(["inspect", str(prepared.folder), "--check"]) == 0
+
+
 def test_the_manifest_has_the_steps_in_order_with_their_counts(adgen: Path, tmp_path: Path) -> None:
     prepared = prepare(config_of(adgen, tmp_path / "out"))
     manifest = read_manifest(prepared.folder)

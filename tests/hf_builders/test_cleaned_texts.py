@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_builders.cleaned_texts import RecordTexts
+from hf_builders.json_columns import json_lists
 
 ROLES = ("system", "user", "assistant")
 MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string(), "loss": pa.bool_()}))
@@ -41,6 +42,31 @@ def test_only_messages_of_the_roles_asked_for_are_texts() -> None:
     assert [{**message, "content": None} for message in changed] == [
         {**message, "content": None} for message in conversation
     ]
+
+
+def test_messages_in_json_keep_all_but_the_texts_that_change() -> None:
+    conversation = [
+        '{"role": "user",  "content": "u 甲", "weight": 3.0}',
+        '{"role": "assistant", "content": null, "tool_calls": [{"name": "f", "arguments": {"n": 0.30}}]}',
+        '{"role": "tool", "content": "t"}',
+        '{"role": "tool", "name": "f", "parameters": {"k": 1}, "observation": {"t": 1.50}}',
+        '{"role": "assistant", "content": "", "loss": false}',
+        '{"role": "assistant", "content": "a", "loss": true}',
+    ]
+    table = pa.table({"id": ["x", "y"], "messages": json_lists([conversation, []])})
+    texts = RecordTexts(table, ROLES)
+    assert (texts.values.to_pylist(), texts.offsets.tolist()) == (["u 甲", "a"], [0, 2, 2])
+    changed = texts.put_back(pc.utf8_upper(texts.values))
+    assert changed.schema == table.schema
+    assert changed["messages"].to_pylist() == [
+        [
+            '{"role": "user", "content": "U 甲", "weight": 3.0}',
+            *conversation[1:5],
+            conversation[5].replace('"a"', '"A"'),
+        ],
+        [],
+    ]
+    assert texts.put_back(texts.values).equals(table)
 
 
 def test_columns_and_rounds_have_speakers_too() -> None:
