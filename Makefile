@@ -14,7 +14,7 @@ demo: $(VENV)/demo.installed
 	$(BIN)/hf-builders train configs/demo.yaml
 
 test: $(VENV)/test.installed
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/test.installed
 	$(BIN)/ruff check .

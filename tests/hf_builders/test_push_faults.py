@@ -72,7 +72,7 @@ def check_pushed(hub: Hub, folder: Path, *, num_commits: int = 2) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [429, 503])
 def test_a_hub_that_recovers_gets_everything_once(hub: Hub, folder: Path, step: Any, status: int) -> None:
     hub.fail(step, status, times=3)
     hf_builders.push(folder, NAME)
@@ -210,11 +210,11 @@ def test_a_card_that_the_hub_refuses_is_told_with_its_reason(hub: Hub, folder: P
 def test_more_files_than_one_answer_lists_are_all_seen(
     monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("hf_builders.publication._SHARD_BYTES", 1_000)
-    with Hub(page_size=50) as hub:
+    monkeypatch.setattr("hf_builders.publication._SHARD_BYTES", 10_000)
+    with Hub(page_size=5) as hub:
         at_hub(monkeypatch, hub, tmp_path / "home")
         many = hf_builders.push(folder, NAME, views=["messages"])
-        assert len(many.files) > 200
+        assert len(many.files) > 20
         assert hf_builders.verify(NAME, tokenizer=TOKENIZER).passed
         monkeypatch.undo()
         at_hub(monkeypatch, hub, tmp_path / "home")
