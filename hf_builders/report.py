@@ -21,7 +21,7 @@ from hf_builders import report_charts
 from hf_builders.dataset_facts import dataset_facts, licence_of_rows
 from hf_builders.report_facts import first_split, max_length_of, sum_of
 from hf_builders.report_findings import findings
-from hf_builders.report_reasons import explain
+from hf_builders.report_reasons import explain, words_of
 from hf_builders.report_rows import Repeat, RowReader, ShownRow, evenly_spaced, repeats
 from hf_builders.report_set_aside import NUM_EACH, set_aside
 from hf_builders.report_texts import TEXTS
@@ -70,6 +70,7 @@ def write_report(
         longest=longest,
         findings=findings(facts, dataset.barred, longest),
         reasons=_reasons(facts),
+        explain=functools.partial(explain, own=words_of(dataset.name)),
         stacks={name: _stacks(split) for name, split in facts["splits"].items()},
         histograms={name: _histograms(facts, name) for name in facts["statistics"]},
         padding=report_charts.padding_chart(facts["statistics"][first_split(facts)]),
@@ -102,7 +103,7 @@ def _environment() -> jinja2.Environment:
     )
     for function in (say, label, plain):
         environment.globals[function.__name__] = functools.partial(_by_key, function)
-    environment.globals.update(t=environment.globals["say"], say=say, explain=explain, sum_of=sum_of)
+    environment.globals.update(t=environment.globals["say"], say=say, sum_of=sum_of)
     environment.filters.update(n=_number, percent=percent, bytes=num_bytes, data=shown, token=shown_token, json=_json)
     return environment
 

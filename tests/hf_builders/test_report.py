@@ -19,7 +19,7 @@ from collators import load_tokenizer
 from hf_builders.prepare import Prepared, prepare
 from hf_builders.prepared_folder import read_manifest
 from hf_builders.report import write_report
-from hf_builders.report_reasons import explain
+from hf_builders.report_reasons import explain, words_of
 from hf_builders.report_rows import RowReader, evenly_spaced
 from tests.hf_builders.report_runs import (
     FILE,
@@ -126,7 +126,7 @@ def test_every_reason_stands_there_with_its_count_and_its_meaning(hostile: Prepa
         splits = read_manifest(prepared.folder)["splits"]
         for kind in ("left_out", "quarantined", "set_aside", "noted"):
             for reason in {reason for split in splits.values() for reason in split[kind]}:
-                meaning = explain(kind, reason)
+                meaning = explain(kind, reason, words_of(read_manifest(prepared.folder)["dataset"]["name"]))
                 assert meaning is not None
                 counts = [f"{split[kind].get(reason, 0):,}" for split in splits.values()]
                 assert shown[f"{reason} {meaning.en}"][2:] == counts

@@ -21,7 +21,7 @@ from lxml import html
 from hf_builders.length_counts import LengthCounts
 from hf_builders.report_charts import histogram, stack
 from hf_builders.report_findings import findings
-from hf_builders.report_reasons import BAD, LEFT_OUT, NOTED, SET_ASIDE, explain
+from hf_builders.report_reasons import BAD, LEFT_OUT, NOTED, SET_ASIDE, explain, words_of
 from hf_builders.report_texts import TEXTS
 from hf_builders.report_words import say
 
@@ -67,12 +67,39 @@ def raised_reasons() -> Iterator[tuple[Path, str]]:
 
 
 def test_every_reason_that_the_code_raises_is_explained() -> None:
+    """Of a dataset, if it explains any: one without words of its own is no mistake."""
     num_checked = 0
     for path, reason in raised_reasons():
-        kind = "set_aside" if path.parent.name == "collators" else "quarantined"
-        assert explain(kind, reason) is not None, f"{path.name}: {reason}"
-        num_checked += 1
+        own = words_of(path.parent.name) if path.parent.parent.name == "hf_builders" else {}
+        if own or path.parent.name in ("hf_builders", "collators"):
+            kind = "set_aside" if path.parent.name == "collators" else "quarantined"
+            assert explain(kind, reason, own) is not None, f"{path.name}: {reason}"
+            num_checked += 1
     assert num_checked > 60
+
+
+def test_the_words_of_a_dataset_are_in_both_languages_and_of_reasons_that_it_has() -> None:
+    num_checked = 0
+    for path in (ROOT / "hf_builders").glob("*/reasons.yaml"):
+        code = "".join(each.read_text(encoding="utf-8") for each in path.parent.glob("*.py"))
+        for kind, reasons in words_of(path.parent.name).items():
+            assert kind in ("left_out", "quarantined", "noted")
+            for reason, text in reasons.items():
+                assert f'"{reason}"' in code or reason.startswith("given_by_"), f"{path}: {reason}"
+                assert text.en.isascii(), f"{path}: {reason}"
+                assert re.search("[\u4e00-\u9fff]", text.zh), f"{path}: {reason}"
+                assert explain(kind, reason, {kind: {reason: text}}) == text
+                num_checked += 1
+    assert num_checked > 50
+
+
+def test_a_dataset_goes_before_what_all_share_and_another_does_not_see_its_words() -> None:
+    own = words_of("chinese_medical_dialogue")
+    answer_too_long = explain("left_out", "answer_too_long", own)
+    assert answer_too_long is not None
+    assert answer_too_long.en == "its answer has more characters than the dataset's option allows"
+    assert explain("left_out", "answer_too_long") is None
+    assert explain("set_aside", "answer_too_long", own) == explain("set_aside", "answer_too_long")
 
 
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=300), st.integers(2, 6_000))
