@@ -19,22 +19,18 @@ from hf_builders.dataset_card_header import card_data
 from hf_builders.dataset_facts import DatasetFacts, card_header, card_sections
 from hf_builders.markdown import code
 from hf_builders.publication import TOKENS, Publication
+from hf_builders.summaries import first_split
 
 _TEMPLATE = "dataset_card.md.jinja"
 _SECTIONS = {"Source": "Source", "Known defects": "Known defects of the source", "Citation": "Citation"}
 _OF_THE_SAMPLE = re.compile(r"^### In the sample\n.*?(?=^### |\Z)", re.MULTILINE | re.DOTALL)
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _ANY_MODEL = "path/to/model"
 
 
-def dataset_card(publication: Publication, repo_id: str, facts: DatasetFacts, *, licence: str | None = None) -> str:
-    """The text of README.md.
-
-    Args:
-        licence: of users' own files, as the Hub names it; None is the one of the manifest.
-    """
+def dataset_card(publication: Publication, repo_id: str, facts: DatasetFacts) -> str:
+    """The text of README.md."""
     manifest = publication.manifest
-    licence = licence or manifest["published"]["licence"]
+    licence = manifest["published"]["licence"]
     name = _name(repo_id, facts, manifest)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -57,7 +53,7 @@ def dataset_card(publication: Publication, repo_id: str, facts: DatasetFacts, *,
         all_trained=all(each.get("trained_tokens") == each["tokens"] for each in manifest["splits"].values()),
         has_quarantine=(publication.folder / "quarantine").is_dir(),
         kind="windows" if manifest.get("spans") else "packed rows" if manifest.get("pack") else "token rows",
-        split="train" if "train" in manifest["splits"] else next(iter(manifest["splits"])),
+        split=first_split(manifest["splits"]),
         code=code,
         tables=tables,
         sections=_sections(facts, manifest),
@@ -87,7 +83,7 @@ def _sections(facts: DatasetFacts, manifest: Mapping[str, Any]) -> dict[str, str
 def _to_train_with(manifest: Mapping[str, Any]) -> dict[str, str]:
     """The words of the card's code that differ from run to run."""
     tokenizer = (manifest["tokenize"] or manifest["spans"])["tokenizer"]
-    is_at_hub = bool(_HUB_NAME.fullmatch(tokenizer))
+    is_at_hub = "/" in tokenizer  # other folders are published by their last part
     if manifest.get("spans"):
         head, collator = "QuestionAnswering", "SpanCollator(tokenizer)"
     elif manifest.get("pack"):

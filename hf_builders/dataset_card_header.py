@@ -13,7 +13,7 @@ from huggingface_hub import DatasetCardData
 
 from hf_builders.dataset_facts import NOT_STATED, DatasetFacts, card_header
 from hf_builders.errors import OptionError, did_you_mean
-from hf_builders.publication import TOKENS, Publication
+from hf_builders.publication import TOKENS, Publication, files_pattern
 
 _SIZES = (
     *((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")),
@@ -103,7 +103,7 @@ def _add_configs(data: DatasetCardData, publication: Publication) -> None:
     """`configs` says where the files of each split are, `dataset_info` how many rows `load_dataset` must find there."""
     infos, places = {}, {}
     for number, (name, splits) in enumerate(publication.configs.items()):
-        files = {split: publication.folder.joinpath(name).glob(f"{split}-*.parquet") for split in splits}
+        files = {split: publication.folder.glob(files_pattern(name, split)) for split in splits}
         sizes = {split: sum(path.stat().st_size for path in paths) for split, paths in files.items()}
         infos[name] = datasets.DatasetInfo(
             features=publication.features[name],
@@ -114,7 +114,7 @@ def _add_configs(data: DatasetCardData, publication: Publication) -> None:
             download_size=sum(sizes.values()),
             dataset_size=sum(sizes.values()),
         )
-        data_files = [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits]
+        data_files = [{"split": split, "path": files_pattern(name, split)} for split in splits]
         places[name] = {**({} if number else {"default": True}), "data_files": data_files}
     DatasetInfosDict(infos).to_dataset_card_data(data)
     MetadataConfigs(places).to_dataset_card_data(data)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hf_builders.markdown import code, table
 from hf_builders.publication import TOKENS, Publication
+from hf_builders.run_records import option_text
 
 NUM_SOURCES = 50
 """Raw files that are listed."""
@@ -61,7 +61,7 @@ def _row_of(config: str, publication: Publication) -> str:
         return "a packed row: whole records, one behind the other, as ids and labels"
     if config == TOKENS:
         return "a token row: one record, as ids and labels"
-    return "a plain text" if set(publication.features[config]) == _TEXT else _VIEWS[config]
+    return "a plain text" if set(publication.features[config]) == _TEXT else _VIEWS.get(config, "a record")
 
 
 def accounts_table(manifest: Mapping[str, Any]) -> str:
@@ -117,24 +117,20 @@ def rules_table(manifest: Mapping[str, Any]) -> str:
         ("made of the view", f"`{manifest['dataset']['view']}`"),
     ]
     if options := manifest["dataset"]["options"]:
-        rows.append(("options of the dataset", code(_short(options))))
+        rows.append(("options of the dataset", code(option_text(options))))
     if clean := manifest.get("clean"):
-        rows += [("cleaned by", ", ".join(code(_short(step)) for step in clean["steps"]) or "–")]
+        rows += [("cleaned by", ", ".join(code(option_text(step)) for step in clean["steps"]) or "–")]
         if clean["template"]:
             rows.append(("texts made by the template", code(clean["template"])))
     for name, value in rules.items():
         if name != "tokenizer" and value is not None and value != {}:
-            rows.append((name, code(_short(value))))
+            rows.append((name, code(option_text(value))))
     for split, summary in manifest["splits"].items():
         if packed := summary.get("packed"):
             said = f"{packed['rows']:,} rows of {packed['max_length']:,} tokens, {packed['fill']:.2%} full"
             rows.append((f"packed, {code(split)}", said))
     rows.append(("digest of ids and labels", f"`{manifest['digest']}`"))
     return table("rule | value", rows)
-
-
-def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def tokens_table(manifest: Mapping[str, Any]) -> str:

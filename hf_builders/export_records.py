@@ -17,7 +17,7 @@ from collators.shapes import LossMode, shape_of_conversation
 from collators.structured_messages import REASONING
 from collators.turns import Conversation, Message, is_structured
 from hf_builders.errors import SourceError
-from hf_builders.packed_rows import is_packed
+from hf_builders.packed_rows import record_ids
 from hf_builders.prepared_rows import PreparedRows, records_of
 
 _BATCH_SIZE = 1000
@@ -135,10 +135,7 @@ def reasoning_of(message: Message) -> str:
 
 def _kept(prepared: PreparedRows, split: str, records: datasets.Dataset) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which records of a split gave a token row."""
-    rows = prepared.splits[split]
-    own = rows.with_format("arrow")["ids" if is_packed(rows) else "id"][:].combine_chunks()
-    own = own.flatten() if is_packed(rows) else own
-    ids = records.with_format("arrow")["id"][:].combine_chunks()
+    ids, own = record_ids(records), record_ids(prepared.splits[split])
     is_kept: np.ndarray[Any, np.dtype[np.bool_]] = pc.is_in(ids, value_set=own).to_numpy(zero_copy_only=False)
     num_kept, expected = int(is_kept.sum()), prepared.manifest["splits"][split]["rows_kept"]
     if not num_kept == len(own) == expected:

@@ -14,6 +14,7 @@ import yaml
 from collators.turns import Message
 from hf_builders.errors import OptionError
 from hf_builders.export_records import ExportRecord, Survey, reasoning_of
+from hf_builders.summaries import first_split
 
 Line = dict[str, Any]
 Note = Callable[[str], None]
@@ -47,7 +48,7 @@ class Place:
     @property
     def first(self) -> str:
         """The split to train on."""
-        return "train" if "train" in self.names else next(iter(self.names))
+        return first_split(self.names)
 
     @property
     def evaluated(self) -> str | None:

@@ -21,7 +21,7 @@ from collators.template_frames import Frame, read_frame
 from hf_builders.check_results import Check, SplitResult
 from hf_builders.errors import SourceError
 from hf_builders.labelled_spans import Labelled, Row, text_rows, turn_rows, uneven
-from hf_builders.packed_rows import is_packed, token_row_batches
+from hf_builders.packed_rows import record_ids, token_row_batches
 from hf_builders.prepared_rows import PreparedRows, records_of
 from hf_builders.prepared_split import digest_of_saved
 from hf_builders.span_matching import Matcher
@@ -128,9 +128,8 @@ class _Checker:
         self._found = SplitCheck()
 
     def check(self, rows: datasets.Dataset, progress: Callable[[int], None]) -> SplitCheck:
-        ids = self._records.with_format("arrow")["id"][:].combine_chunks()
-        own = rows.with_format("arrow")["ids" if is_packed(rows) else "id"][:].combine_chunks()
-        own = own.flatten() if is_packed(rows) else own
+        ids = record_ids(self._records)
+        own = record_ids(rows)
         if pc.count_distinct(ids).as_py() != len(ids):
             raise SourceError("two records have the same id, so rows cannot be compared with their records")
         if pc.count_distinct(own).as_py() != len(own):

@@ -14,12 +14,18 @@ from collators import IGNORE_INDEX
 
 _BATCH_SIZE = 1000
 
-Fail = Callable[[str, str], None]
+Fail = Callable[[object, str], None]
 """Takes the name of a row and what is wrong with it."""
 
 
 def is_packed(rows: datasets.Dataset) -> bool:
     return "seq_lengths" in rows.column_names
+
+
+def record_ids(rows: datasets.Dataset) -> pa.Array:
+    """The ids of the records of all rows, packed or not, in their order."""
+    ids = rows.with_format("arrow")["ids" if is_packed(rows) else "id"][:].combine_chunks()
+    return ids.flatten() if is_packed(rows) else ids
 
 
 def token_row_batches(

@@ -84,9 +84,9 @@ def drafted(place: str | Path, writer: Writer = PREPARE) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def staged_beside(place: Path, what: str) -> Iterator[Path]:
+def staged_beside(place: Path) -> Iterator[Path]:
     """An empty folder beside a prepared one, and on the same disk, that is gone afterwards."""
-    folder = _beside(place, what)
+    folder = _beside(place, "staged")
     try:
         _clear_up(place)
         folder.mkdir()
@@ -144,7 +144,7 @@ def _clear_up(folder: Path) -> None:
     """Remove what killed runs left beside the folder, or put it back if they were killed between two renames."""
     leftovers = folder.parent.glob(f".{folder.name}.*-*") if folder.parent.is_dir() else ()
     for path in leftovers:
-        match = re.fullmatch(r"(draft|old|push)-(\d+)", path.name.removeprefix(f".{folder.name}."))
+        match = re.fullmatch(r"(draft|old|staged)-(\d+)", path.name.removeprefix(f".{folder.name}."))
         if match is None or _is_running(int(match[2])):
             continue
         if match[1] == "old" and not folder.exists():

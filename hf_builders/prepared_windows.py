@@ -19,10 +19,9 @@ from hf_builders.quarantine import Account
 from hf_builders.row_contents import read_row_contents
 from hf_builders.run_config import SpansSection
 from hf_builders.statistics import all_statistics
-from hf_builders.summaries import WindowSummary
+from hf_builders.summaries import TRAIN, WindowSummary
 
 _COLUMNS = ("id", "context", "question", "answers")
-TRAIN = "train"
 
 
 def write_windows(

@@ -85,6 +85,7 @@ def write_publication(
         OptionError: a view that the dataset has not.
         SourceError: the raw files, or the rows set aside, are no longer those that were prepared; or a split is empty.
     """
+    check_views(manifest["dataset"]["name"], views)
     configs: dict[str, dict[str, int]] = {}
     features: dict[str, datasets.Features] = {}
     for name, splits in _configs(place, manifest, tokens, views):
@@ -113,6 +114,11 @@ def write_publication(
     return Publication(folder, written, configs, features)
 
 
+def files_pattern(config: str, split: str) -> str:
+    """Which files hold a split, as the card says it."""
+    return f"{config}/{split}-*.parquet"
+
+
 def quarantine_summary(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By split: rows read and kept, and how many were not kept by reason. No text of theirs."""
     return {
@@ -138,7 +144,6 @@ def _configs(
 ) -> Iterator[tuple[str, Mapping[str, datasets.Dataset]]]:
     if tokens is not None:
         yield TOKENS, tokens
-    check_views(manifest["dataset"]["name"], views)
     for view in dict.fromkeys(views):
         builder, records = load_records(replace(DatasetSection(**manifest["dataset"]), view=view))
         check_sources(place, manifest, Path(builder.cache_dir))

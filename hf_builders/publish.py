@@ -18,7 +18,7 @@ from hf_builders.hub import HubRepository, check_repo_id
 from hf_builders.prepared_folder import MANIFEST, read_manifest, staged_beside
 from hf_builders.prepared_split import digest_of_saved
 from hf_builders.progress import stage
-from hf_builders.publication import CARD, TOKENS, Publication, check_views, write_publication
+from hf_builders.publication import CARD, TOKENS, Publication, write_publication
 from hf_builders.published_files import file_faults, read_configs
 
 
@@ -32,7 +32,7 @@ class Pushed:
     licence: str
     """Of what the rows were made of."""
     digest: str | None
-    """Of ids and labels, as they were computed from what was downloaded; None where no token rows were pushed."""
+    """Of ids and labels, which what was downloaded (in a dry run: written) was found to have; None without these."""
     commit: str | None
     """None of a dry run."""
 
@@ -68,7 +68,7 @@ def push(
         revision: the branch, made if it is not there; None is `main`.
         views: of the dataset, to be published untokenized beside the token rows, as configs of their names: `messages`,
             `source` and so on. They are read again from the raw files; a run that cleans publishes cleaned texts, but
-            for `source`.
+            for `source` and `mrc`, where it was not made of these.
         tokens: whether the token rows are published, as the config `tokens`.
         quarantine: whether the rows that were set aside are published too, with their text; how many there are is
             always.
@@ -90,7 +90,7 @@ def push(
     splits = open_saved(place / "data", f"{folder}/data")
     if digest_of_saved(splits) != manifest["digest"]:
         raise SourceError(f"{folder}: data/ is not what manifest.json proves; run `hf-builders prepare` again")
-    with staged_beside(place, "push") as work:
+    with staged_beside(place) as work:
         draft = work / "files"
         draft.mkdir()
         publication = write_publication(
@@ -103,7 +103,7 @@ def push(
             with_quarantine=quarantine,
             licence=licence,
         )
-        card = dataset_card(publication, repo_id, facts, licence=licence)
+        card = dataset_card(publication, repo_id, facts)
         (draft / CARD).write_text(card, encoding="utf-8")
         _check_copy(draft, publication, work / "rows", f"{folder}: what was written to be pushed")
         commit = None
@@ -124,7 +124,6 @@ def _check_options(
 ) -> None:
     if facts.barred:
         raise OptionError(f"{folder}: was made of {facts.name}, which may not be published: {facts.barred}")
-    check_views(facts.name, views)
     if not tokens and not views:
         raise OptionError("there is nothing to push; name a view (--view), or leave out --no-tokens")
     if licence is not None and not facts.is_of_user:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_CACHE = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/")
 _ADDRESS = re.compile(r"\w+://\S*")
 _LOGIN = re.compile(r"(\w+://)[^\s/@]*@")
@@ -53,9 +53,18 @@ def tokenizer_name(tokenizer: str, place: Path | None = None) -> str:
     """
     if cached := _HUB_CACHE.search(tokenizer):
         return "/".join(cached.groups())
-    if _HUB_NAME.fullmatch(tokenizer) and not _is_there(tokenizer, place):
+    if is_hub_name(tokenizer) and not _is_there(tokenizer, place):
         return tokenizer
     return _last_part(tokenizer) or "tokenizer"
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a model on the Hub can have that name; a folder here can have it too.
+
+    >>> [is_hub_name(name) for name in ("Qwen/Qwen2.5-7B", "gpt2", "../qwen", "/models/qwen")]
+    [True, True, False, False]
+    """
+    return _HUB_NAME.fullmatch(name) is not None
 
 
 def _each(value: Any, change: Any) -> Any:

@@ -13,10 +13,10 @@ from huggingface_hub import DatasetCard
 
 from hf_builders.prepared_folder import MANIFEST
 from hf_builders.progress import without_bars
+from hf_builders.publication import CARD, files_pattern
 from hf_builders.sources import file_sha256
 
-_CARD = "README.md"
-_NOT_HASHED = {_CARD, MANIFEST}
+_NOT_HASHED = {CARD, MANIFEST}
 
 
 def file_faults(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
@@ -56,24 +56,24 @@ def strangers(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
 
 def card_faults(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Where `datasets.load_dataset` would find other rows than were published, as the card says where they are."""
-    path = folder / _CARD
+    path = folder / CARD
     if not path.is_file():
-        yield f"{_CARD}: is gone; it says which files load_dataset reads"
+        yield f"{CARD}: is gone; it says which files load_dataset reads"
         return
     try:
         card = DatasetCard.load(path, ignore_metadata_errors=False)
         configs = MetadataConfigs.from_dataset_card_data(card.data)
     except Exception as error:  # whatever the YAML parser, the client and `datasets` raise of a header they do not like
-        yield f"{_CARD}: its header cannot be read ({' '.join(str(error).split())[:200]})"
+        yield f"{CARD}: its header cannot be read ({' '.join(str(error).split())[:200]})"
         return
     expected = {
-        name: [(split, f"{name}/{split}-*.parquet") for split in described["splits"]]
+        name: [(split, files_pattern(name, split)) for split in described["splits"]]
         for name, described in manifest["published"]["configs"].items()
     }
     found = {name: _places(config) for name, config in configs.items()}
     for name in sorted({*expected, *found}):
         if found.get(name) != expected.get(name):
-            yield f"{_CARD}: load_dataset would read {found.get(name)} as {name!r}; published was {expected.get(name)}"
+            yield f"{CARD}: load_dataset would read {found.get(name)} as {name!r}; published was {expected.get(name)}"
 
 
 def read_configs(folder: Path, manifest: Mapping[str, Any], cache: Path) -> dict[str, datasets.DatasetDict]:

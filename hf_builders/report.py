@@ -8,7 +8,6 @@ engine, isolated from the direction of what stands around it, and bounded in len
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from markupsafe import Markup
 
 from hf_builders import report_charts
 from hf_builders.dataset_facts import dataset_facts, licence_of_rows
-from hf_builders.report_facts import first_split, max_length_of, sum_of
+from hf_builders.report_facts import max_length_of, sum_of
 from hf_builders.report_findings import findings
 from hf_builders.report_reasons import explain, words_of
 from hf_builders.report_rows import Repeat, RowReader, ShownRow, evenly_spaced, repeats
@@ -27,6 +26,8 @@ from hf_builders.report_set_aside import NUM_EACH, set_aside
 from hf_builders.report_texts import TEXTS
 from hf_builders.report_words import Count, label, num_bytes, percent, plain, say, shown, shown_token
 from hf_builders.row_pages import CONTENT_SECURITY_POLICY, put_page
+from hf_builders.run_records import option_text
+from hf_builders.summaries import first_split
 
 REPORT = "report.html"
 _NUM_SOURCES = 200
@@ -64,7 +65,7 @@ def write_report(
         dataset=dataset,
         policy=CONTENT_SECURITY_POLICY,
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        first=first_split(facts),
+        first=first_split(facts["splits"]),
         limit=max_length_of(facts),
         licence=dataset.licence if is_own else licence_of_rows(dataset, is_sample=is_sample),
         longest=longest,
@@ -73,7 +74,7 @@ def write_report(
         explain=functools.partial(explain, own=words_of(dataset.name)),
         stacks={name: _stacks(split) for name, split in facts["splits"].items()},
         histograms={name: _histograms(facts, name) for name in facts["statistics"]},
-        padding=report_charts.padding_chart(facts["statistics"][first_split(facts)]),
+        padding=report_charts.padding_chart(facts["statistics"][first_split(facts["splits"])]),
         repeats=_repeats(facts, splits, reader),
         rows=_rows(facts, splits, reader),
         row_counts=splits.num_rows,
@@ -104,17 +105,13 @@ def _environment() -> jinja2.Environment:
     for function in (say, label, plain):
         environment.globals[function.__name__] = functools.partial(_by_key, function)
     environment.globals.update(t=environment.globals["say"], say=say, sum_of=sum_of)
-    environment.filters.update(n=_number, percent=percent, bytes=num_bytes, data=shown, token=shown_token, json=_json)
+    environment.filters.update(n=_number, percent=percent, bytes=num_bytes, option=option_text)
+    environment.filters.update(data=shown, token=shown_token)
     return environment
 
 
 def _by_key(function: Callable[..., str], key: str, **values: Any) -> str:
     return function(TEXTS[key], **values)
-
-
-def _json(value: object) -> str:
-    """A value of a config; a text as it is."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _number(count: int) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from hf_builders.report_facts import Finding, first_split, max_length_of, pressing, sum_of
+from hf_builders.report_facts import Finding, max_length_of, pressing, sum_of
 from hf_builders.report_words import Text, percent, say, shown
+from hf_builders.summaries import first_split
 
 LENGTH_REASONS = ("too_long", "answer_too_long", "answer_cut_off")
 """Of records that are set aside, as `max_length` is too small for them."""
@@ -57,7 +58,7 @@ def about_length(facts: Mapping[str, Any], longest: int | None) -> Iterator[Find
 
 def _longer_would_hold(facts: Mapping[str, Any], limit: int, longest: int | None) -> Markup:
     """What the recommended length would do; nothing, where it is not longer, or more than the model takes."""
-    name = first_split(facts)
+    name = first_split(facts["splits"])
     statistics = facts["statistics"][name]
     recommended = statistics["recommended_max_length"]
     if recommended is None or recommended <= limit or recommended > (longest or recommended):
@@ -71,7 +72,7 @@ def _longer_would_hold(facts: Mapping[str, Any], limit: int, longest: int | None
 
 
 def about_padding(facts: Mapping[str, Any]) -> Iterator[Finding]:
-    name = first_split(facts)
+    name = first_split(facts["splits"])
     statistics = facts["statistics"][name]
     if statistics["packing"] is None:
         return

@@ -17,11 +17,6 @@ class Finding(NamedTuple):
     text: Markup
 
 
-def first_split(facts: Mapping[str, Any]) -> str:
-    """The one that is trained on, where there is one."""
-    return "train" if "train" in facts["splits"] else next(iter(facts["splits"]))
-
-
 def max_length_of(facts: Mapping[str, Any]) -> int:
     """Tokens of a record, or of a window."""
     return int((facts["tokenize"] or facts["spans"])["max_length"])

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hf_builders.report_advice import LENGTH_REASONS, about_length, about_padding
-from hf_builders.report_facts import Finding, Kind, first_split, pressing, sum_of
+from hf_builders.report_facts import Finding, Kind, pressing, sum_of
 from hf_builders.report_words import Text, percent, say, shown
+from hf_builders.summaries import first_split
 
 _ORDER: tuple[Kind, ...] = ("warning", "advice", "good")
 
@@ -121,7 +122,7 @@ def _about_repeats(facts: Mapping[str, Any]) -> Iterator[Finding]:
     others = [statistics["in_train"] for statistics in facts["statistics"].values() if statistics["in_train"]]
     if others and not any(count for each in others for count in each.values()):
         yield Finding("good", say(_APART["window" if facts["spans"] else "prompt" if "prompt" in others[0] else "row"]))
-    name = first_split(facts)
+    name = first_split(facts["splits"])
     row = facts["statistics"][name]["repeated"]["row"]
     if row["rows"]:
         total = facts["statistics"][name]["lengths"]["total"]["rows"]

@@ -182,8 +182,8 @@ def _records(rows: datasets.Dataset, ids: Sequence[str]) -> dict[str, list[_Toke
     found: dict[str, list[_Tokens]] = {}
     name = "id" if "id" in rows.column_names else "example_id"
     for place in places_of(rows.data.column(name), ids):
-        labelled = PlacedRow("", place, rows[place]).labelled
-        found.setdefault(rows[place][name], []).append((labelled["input_ids"], labelled["labels"]))
+        row = PlacedRow("", place, rows[place])
+        found.setdefault(row.row[name], []).append((row.labelled["input_ids"], row.labelled["labels"]))
     return found
 
 

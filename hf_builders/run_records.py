@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from typing import Any
 
@@ -45,3 +46,12 @@ def options_of(
     if section is None:
         return {}
     return {name: value for name, value in dataclasses.asdict(section).items() if name not in NO_DIFFERENCE}
+
+
+def option_text(value: object) -> str:
+    """A value of a section as one shows it: a text as it is, all else as JSON.
+
+    >>> option_text("drop"), option_text({"enable_thinking": False})
+    ('drop', '{"enable_thinking": false}')
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -12,10 +12,9 @@ from fractions import Fraction
 from collators.bin_packing import best_fit
 from hf_builders.length_counts import LengthCounts
 from hf_builders.row_contents import Repeated, RowContents
-from hf_builders.summaries import PackSummary, rounded
+from hf_builders.summaries import TRAIN, PackSummary, rounded
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
-_TRAIN = "train"
 _WHOLE = Fraction(995, 1000)
 _MULTIPLE = 64
 _USUAL = (128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
@@ -78,10 +77,10 @@ def all_statistics(
         max_length: of a row.
         packed_length: of a packed row; None is `max_length`.
     """
-    train = contents.get(_TRAIN)
+    train = contents.get(TRAIN)
     return {
         name: _split_statistics(
-            each, uncut.get(name), max_length, packed_length or max_length, train if name != _TRAIN else None
+            each, uncut.get(name), max_length, packed_length or max_length, train if name != TRAIN else None
         )
         for name, each in contents.items()
     }

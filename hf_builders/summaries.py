@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hf_builders.cleaning import StepCounts
+
+TRAIN = "train"
+"""The split that models are trained on; the others are to evaluate on."""
+
+
+def first_split(splits: Iterable[str]) -> str:
+    """The one to train on, where there is one.
+
+    >>> first_split(["test", "train"]), first_split(["trial", "test"])
+    ('train', 'trial')
+    """
+    names = list(splits)
+    return TRAIN if TRAIN in names else names[0]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ columns that can be computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,8 @@ import pyarrow.compute as pc
 
 from collators import IGNORE_INDEX
 from hf_builders.labelled_spans import BoolArray, IntArray
+from hf_builders.packed_rows import Fail
 
-Fail = Callable[[object, str], None]
-"""Takes the name of a row and what is wrong with it."""
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _TEXTS = (pa.types.is_string, pa.types.is_large_string)
 

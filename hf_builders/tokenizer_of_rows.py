@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from collators.errors import TokenizationError
 from collators.tokenizers import tokenizer_digest
 from hf_builders.errors import SourceError
 from hf_builders.prepared_folder import MANIFEST
+from hf_builders.publishable_manifest import is_hub_name
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _WAY_OUT = "name the tokenizer of the rows (--tokenizer)"
 
 
@@ -45,4 +44,4 @@ def find_tokenizer(place: str, named: str | None, manifest: Mapping[str, Any] | 
 
 def _is_name(name: str) -> bool:
     """Whether what somebody published names one on the Hub, or in the folder we are in; other folders are not read."""
-    return _HUB_NAME.fullmatch(name) is not None and ("/" in name or Path(name).is_dir())
+    return is_hub_name(name) and ("/" in name or Path(name).is_dir())

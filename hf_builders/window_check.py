@@ -20,7 +20,7 @@ from hf_builders.check_results import Check, SplitResult
 from hf_builders.errors import SourceError
 from hf_builders.prepared_rows import PreparedRows, records_of
 from hf_builders.prepared_split import digest_of_saved
-from hf_builders.prepared_windows import TRAIN
+from hf_builders.summaries import TRAIN
 
 _BATCH_SIZE = 500
 

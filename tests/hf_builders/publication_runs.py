@@ -75,7 +75,7 @@ def published(
     publication = write_publication(
         folder, place, known, facts, rows, views, with_quarantine=with_quarantine, licence=licence
     )
-    card = dataset_card(publication, REPO_ID, facts, licence=licence)
+    card = dataset_card(publication, REPO_ID, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
     return Public(folder, json.loads((folder / "manifest.json").read_text(encoding="utf-8")), card)
 

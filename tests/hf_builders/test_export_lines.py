@@ -518,7 +518,7 @@ def test_control_tokens_in_texts_and_what_trl_asks_of_a_template_are_told() -> N
 
 def test_a_folder_with_the_name_of_a_reader_of_datasets_is_told_apart() -> None:
     target = target_of("trl", records_of([[ASK, ANSWER]]))
-    for folder, name in (("json", "./json"), ("out/x", "out/x"), ("/tmp/x", "/tmp/x")):
+    for folder, name in (("json", "./json"), ("out/x", "out/x"), ("/srv/x", "/srv/x")):
         settings = yaml.safe_load(target.settings(Place(folder, {"train": "x_train"}))["trl_sft.yaml"])
         assert settings["dataset_name"] == name
 

@@ -122,8 +122,8 @@ def test_a_manifest_that_is_missing_damaged_or_incomplete_says_what_to_do(tmp_pa
 
 
 def test_the_folder_of_a_push_that_runs_is_not_taken_by_another(tmp_path: Path) -> None:
-    with staged_beside(tmp_path / "out", "push") as first:
-        with pytest.raises(SourceError, match="cannot be written"), staged_beside(tmp_path / "out", "push"):
+    with staged_beside(tmp_path / "out") as first:
+        with pytest.raises(SourceError, match="cannot be written"), staged_beside(tmp_path / "out"):
             raise AssertionError("never here")
         assert first.is_dir()
     assert list(tmp_path.iterdir()) == []

@@ -124,12 +124,12 @@ def test_a_push_that_is_killed_leaves_no_commit_and_the_next_clears_up_and_goes_
     command = [sys.executable, "-m", "hf_builders.cli", "push", str(folder), "--repo-id", NAME]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **hub.environment(tmp_path / "other")}, stderr=-3)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.push-*/files/README.md")):
+    while not list(tmp_path.glob(".out.staged-*/files/README.md")):
         assert time.monotonic() < deadline, "the push never began"
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert list(tmp_path.glob(".out.push-*"))
+    assert list(tmp_path.glob(".out.staged-*"))
     hub.recover()
     hf_builders.push(folder, NAME)
     assert not list(tmp_path.glob(".out*"))
