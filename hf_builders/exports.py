@@ -27,6 +27,7 @@ from hf_builders.export_target import Notes, Place, Run, Target, num_records
 from hf_builders.export_trl import Trl
 from hf_builders.prepared_folder import Writer, drafted, write_manifest
 from hf_builders.prepared_rows import PreparedRows, open_prepared
+from hf_builders.publishable_manifest import without_paths
 
 TARGETS: dict[str, type[Target]] = {"llamafactory": LlamaFactory, "trl": Trl, "swift": Swift, "openai": OpenAI}
 _LINE_END = re.compile("[\x85\u2028\u2029]")
@@ -107,7 +108,8 @@ def _write(draft: Path, out: Path, prepared: PreparedRows, to: str) -> Exported:
     for name, text in target.settings(where).items():
         (draft / name).write_text(text, encoding="utf-8")
     (draft / "README.md").write_text(_card(exported, target, prepared, facts), encoding="utf-8")
-    about = {"format": 1, "to": to, "digest": prepared.manifest["digest"], "dataset": prepared.manifest["dataset"]}
+    dataset = without_paths(prepared.manifest, prepared.folder)["dataset"]  # such folders are handed on
+    about = {"format": 1, "to": to, "digest": prepared.manifest["digest"], "dataset": dataset}
     write_manifest(draft, {**about, "rows": exported.rows, "notes": exported.notes}, _EXPORT)
     return exported
 
@@ -161,8 +163,8 @@ def _card(exported: Exported, target: Target, prepared: PreparedRows, facts: Dat
         yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",
         f"# {facts.name} for {target.title}",
         "",
-        f"Written by `hf-builders export` from `{prepared.folder.as_posix()}`: the records behind its token rows, in "
-        "the order of the raw files. Records that were set aside are not among them.",
+        f"Written by `hf-builders export` from `{prepared.folder.resolve().name}`: the records behind its token rows, "
+        "in the order of the raw files. Records that were set aside are not among them.",
         "",
         "| split | file | records |",
         "| --- | --- | ---: |",

@@ -94,6 +94,18 @@ def test_the_folder_says_what_it_was_made_of(demo: Prepared, tmp_path: Path) -> 
     assert exported.command.startswith(f"llamafactory-cli train {tmp_path}/out/llamafactory_sft.yaml ")
 
 
+@pytest.mark.parametrize("to", TARGETS)
+def test_nothing_in_the_folder_says_where_the_data_lay(
+    to: str, tmp_path: Path, adgen_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(run_of(tmp_path / "demo", {"name": "adgen", "data_dir": str(adgen_folder)}))
+    monkeypatch.chdir(tmp_path)
+    folder = export("demo", to, "handed_on").folder
+    assert json.loads((folder / "export.json").read_text(encoding="utf-8"))["dataset"]["data_dir"] is True
+    for path in folder.iterdir():
+        assert str(tmp_path) not in path.read_text(encoding="utf-8"), path.name
+
+
 def test_texts_come_back_from_readers_that_end_lines_at_each_unicode_line_end(tmp_path: Path) -> None:
     question, answer = "a\u2028b\x85c", "<|user|>\u2029"
     row = {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}

@@ -17,7 +17,7 @@ import datasets
 
 import hf_builders
 from hf_builders.cli import main
-from hf_builders.errors import HubError, OptionError, SourceError
+from hf_builders.errors import OptionError, SourceError
 from hf_builders.prepare import prepare
 from hf_builders.publish import Pushed
 from hf_builders.run_config import DatasetSection, OutputSection, PackSection, RunConfig, TokenizeSection
@@ -400,7 +400,3 @@ def test_real_dialogues_come_back_equal_and_are_proven(
     found = hf_builders.verify(NAME, tokenizer=tokenizer)
     assert (found.passed, found.unproven) == (True, [])
     assert sum(check.spans for check in found.labels.values()) == sum(saved.num_rows.values())  # type: ignore[attr-defined]
-
-
-def test_a_hub_error_is_an_error_of_ours() -> None:
-    assert issubclass(HubError, hf_builders.HfBuildersError)
